@@ -1,0 +1,32 @@
+# Two commands: `make quickstart` shows the whole way on a real model, `make test` runs the tests.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+.PHONY: quickstart test slow bench clean
+
+quickstart: $(VENV)/quickstart.done
+	$(BIN)/caif run quickstart
+
+test: $(VENV)/test.done
+	$(BIN)/python -m pytest
+
+slow: $(VENV)/test.done $(VENV)/quickstart.done
+	$(BIN)/python -m pytest -m slow
+
+bench: $(VENV)/quickstart.done
+	for file in tests/bench/bench_*.py; do $(BIN)/python $$file || exit 1; done
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit("caif needs Python 3.11 or newer: make PYTHON=python3.12 …" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/quickstart.done: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[embedded]'
+	touch $@
+
+$(VENV)/test.done: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,341 @@
+"""The run file: one frozen model a stage, named like the stage.
+
+A stage that is left out is `None` and is not run. What can change a result belongs to a stage; what cannot (concurrency,
+timeouts) belongs to `[exec]` and never enters a key. Secrets are named by environment variable and never stored.
+"""
+
+import re
+import tomllib
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError, ValidationInfo, model_validator
+
+from caif.data import Frozen
+from caif.errors import CaifError, explain, nearest
+from caif.files import load
+
+TUNED = "tuned"
+"""The model that [sft] makes, where a feedback source asks for a model by name."""
+
+SafeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")]
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+def _beside_run_file(path: Path, info: ValidationInfo) -> Path:
+    base = (info.context or {}).get("base")
+    return (base / path.expanduser()) if base else path
+
+
+FilePath = Annotated[Path, AfterValidator(_beside_run_file)]
+"""A path as written, taken from the run file's folder. In a key it stands for the content of the file."""
+
+
+class ModelSpec(Frozen):
+    """A model: `embedded:0.5b`, `hf:FOLDER`, `openai:NAME` with `base_url`, or any scheme a plugin brings."""
+
+    use: str
+    base_url: str = ""
+    api_key_env: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]?[A-Za-z0-9_]*$")] = ""
+    revision: str = ""
+
+
+class Part(Frozen):
+    """A part by name with its options, which are checked against the plugin's own signature."""
+
+    use: str
+    options: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rest_are_options(cls, given: Any) -> Any:
+        """Take every key that is not the part's own as an option of the part."""
+        if isinstance(given, str):
+            return {"use": given}
+        if isinstance(given, dict) and "options" not in given:
+            known = set(cls.model_fields) - {"options"}
+            own = {key: value for key, value in given.items() if key in known}
+            return own | {"options": {key: value for key, value in given.items() if key not in known}}
+        return given
+
+
+class Law(Frozen):
+    """The constitution file."""
+
+    path: FilePath
+
+
+class Prompts(Part):
+    """Where the prompts come from, and which share of them is kept for evaluation alone."""
+
+    heldout: Share = 0.25
+
+
+class Generate(Frozen):
+    """Sample answers. `prompts` says for which: a comparison needs `samples` of two or more."""
+
+    model: ModelSpec | None = None
+    prompts: Literal["all", "train"] = "all"
+    samples: Count = 1
+    temperature: Weight = 1.0
+    max_tokens: Count = 256
+    system: str = ""
+
+
+class Revise(Frozen):
+    """Critique and revise first answers, `turns` times, a newly drawn principle each turn (Bai et al. 2022, 3.1)."""
+
+    model: ModelSpec
+    turns: Count = 1
+    temperature: Weight = 1.0
+    critique_tokens: Count = 128
+    max_tokens: Count = 256
+    max_growth: Positive = 4.0
+    principles: tuple[str, ...] = ()
+    examples: FilePath | None = None
+
+
+class Sft(Frozen):
+    """Tune the model on revisions (SL-CAI): all of a chain or the final one only."""
+
+    model: ModelSpec
+    targets: Literal["all", "final"] = "all"
+    rank: Count = 16
+    epochs: Positive = 1.0
+    learning_rate: Positive = 2e-4
+    batch: Count = 8
+    at_once: Count = 4
+    """How many rows of a batch are in memory at once."""
+    max_length: Count = 1024
+
+
+class Source(Part):
+    """One feedback source under a name; the name is what reports and weights call it."""
+
+    name: str = ""
+
+    @property
+    def label(self) -> str:
+        """The source's name on its rows."""
+        return self.name or self.use
+
+
+class Combine(Frozen):
+    """Put sources together: weight and cap by source name, at most `per_prompt` pairs a prompt, split by prompt."""
+
+    weights: dict[str, Weight] = {}
+    caps: dict[str, Count] = {}
+    per_prompt: Count = 16
+    heldout: Share = 0.2
+
+
+class Reward(Frozen):
+    """Train one head per objective on a shared trunk. `rank` 0 leaves the trunk as it is and caches what it sees.
+
+    Heads on a fixed trunk are a convex problem and are solved, not trained; `epochs`, `learning_rate`, `batch` and
+    `at_once` are for a trunk that is tuned too (`rank` above 0), which starts from those heads.
+    """
+
+    model: ModelSpec
+    rank: Annotated[int, Field(ge=0)] = 0
+    decay: Weight | Literal["auto"] = "auto"
+    """How much large head weights cost; "auto" takes what predicts prompts best that it was not fitted on."""
+    centre: Weight = 0.01
+    max_length: Count = 1024
+    epochs: Count = 1
+    learning_rate: Positive = 1e-4
+    batch: Count = 16
+    at_once: Count = 4
+
+
+class Rl(Frozen):
+    """GRPO against the heads and any rewards that plugins bring; `weights` by objective or reward name, default 1.
+
+    A step updates the policy once. Each batch of `prompts_per_step` x `generations` answers serves `updates` steps.
+    """
+
+    model: ModelSpec
+    weights: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = {}
+    rewards: dict[SafeName, Part] = {}
+    steps: Count = 100
+    generations: Annotated[int, Field(ge=2)] = 8
+    prompts_per_step: Count = 4
+    at_once: Count = 8
+    """How many answers are in memory at once when the policy is updated."""
+    updates: Count = 1
+    learning_rate: Positive = 1e-5
+    beta: Positive = 0.04
+    temperature: Positive = 1.0
+    max_tokens: Count = 256
+    rank: Count = 16
+    aggregation: Literal["normalize_then_sum", "sum_then_normalize"] = "normalize_then_sum"
+
+
+class Evaluate(Frozen):
+    """Compare tuned model and policy on held-out prompts."""
+
+    model: ModelSpec | None = None
+    """Where RL started, if there is no [sft]."""
+    judge: ModelSpec | None = None
+    samples: Count = 1
+    temperature: Weight = 1.0
+    max_tokens: Count = 256
+    best_of: Count = 4
+    metrics: dict[str, Part] = {}
+    bootstrap: Count = 2000
+
+
+class Report(Frozen):
+    """The page. `examples` is for how many prompts the whole chain is shown."""
+
+    title: str = ""
+    examples: Count = 12
+
+
+class Exec(Frozen):
+    """How, not what: none of this is ever part of a key."""
+
+    concurrency: Count = 32
+    timeout: Positive = 120.0
+    retries: Annotated[int, Field(ge=0)] = 5
+    patience: Positive = 600.0
+    max_failures: Share = 0.05
+
+
+class RunConfig(Frozen):
+    """A whole run. Stage sections left out are not run."""
+
+    name: SafeName
+    constitution: FilePath
+    seed: int = 0
+    recipe: str = "constitutional"
+    plugins: tuple[FilePath, ...] = ()
+    models: dict[SafeName, ModelSpec] = {}
+    prompts: Prompts
+    generate: Generate | None = None
+    revise: Revise | None = None
+    sft: Sft | None = None
+    sample: Generate | None = None
+    feedback: tuple[Source, ...] = ()
+    combine: Combine | None = None
+    reward: Reward | None = None
+    rl: Rl | None = None
+    evaluate: Evaluate | None = None
+    report: Report | None = Report()
+    exec: Exec = Exec()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_models(cls, given: Any) -> Any:
+        """Put the model itself where a stage names one of `[models]`, so that a key sees the model, not its name."""
+        if not isinstance(given, dict):
+            return given
+        given = dict(given)
+        models = {k: v if isinstance(v, dict) else {"use": v} for k, v in (given.get("models") or {}).items()}
+        given["models"] = models
+        for stage, table in given.items():
+            if stage == "feedback" and isinstance(table, (list, tuple)):
+                given[stage] = [_named_in(source, models, f"feedback[{n}]") for n, source in enumerate(table)]
+            elif isinstance(table, dict) and stage != "models":
+                given[stage] = _named_in(table, models, stage)
+        return given
+
+    @property
+    def law(self) -> Law:
+        """The constitution as a stage's config."""
+        return Law(path=self.constitution)
+
+    @model_validator(mode="after")
+    def _stages_have_what_they_need(self) -> "RunConfig":
+        needs = [
+            ("revise", "generate"), ("sft", "revise"), ("combine", "feedback"), ("reward", "combine"), ("rl", "reward"),
+            ("evaluate", "rl"),
+        ]  # fmt: skip
+        for stage, needed in needs:
+            if getattr(self, stage) and not getattr(self, needed):
+                if stage == "rl" and self.rl and self.rl.rewards:
+                    continue
+                raise ValueError(f"[{stage}] needs [{needed}], which is left out")
+        if self.sample and not self.sft and not self.sample.model:
+            raise ValueError("sample.model: without [sft] there is no tuned model, so a model must be named")
+        if self.generate and not self.generate.model:
+            raise ValueError("generate.model: is required and missing")
+        labels = [source.label for source in self.feedback]
+        if doubled := {label for label in labels if labels.count(label) > 1}:
+            raise ValueError(f"feedback: two sources are called {sorted(doubled)[0]!r}; give one a name of its own")
+        for label in {**(self.combine.weights if self.combine else {}), **(self.combine.caps if self.combine else {})}:
+            if label not in labels:
+                raise ValueError(f"combine: there is no feedback source {label!r}; {nearest(label, labels)}")
+        return self
+
+
+def _named_in(table: Any, models: dict[str, Any], where: str) -> Any:
+    if not isinstance(table, dict):
+        return table
+    return {k: _named(v, models, f"{where}.{k}") if k in ("model", "judge") else v for k, v in table.items()}
+
+
+def _named(value: Any, models: dict[str, Any], where: str) -> Any:
+    if not isinstance(value, str) or value == TUNED:
+        return {"use": TUNED} if value == TUNED else value
+    if value in models:
+        return models[value]
+    if ":" not in value:
+        raise ValueError(f"{where}: no model {value!r} in [models]; {nearest(value, models)}")
+    return {"use": value}
+
+
+QUICKSTART = "quickstart"
+
+
+def read(path: Path | str, overrides: Sequence[str] = ()) -> RunConfig:
+    """Read a run file, or the packaged `quickstart`, with `key=value` overrides put over it."""
+    file = Path(path)
+    if str(path) == QUICKSTART:
+        file = Path(str(files("caif") / "quickstart" / "run.toml"))
+    table = load(file)
+    for override in overrides:
+        _override(table, override)
+    _refuse_secrets(table, str(file), "")
+    try:
+        return RunConfig.model_validate(table, context={"base": file.parent.resolve()})
+    except ValidationError as error:
+        raise explain(error, RunConfig, file) from None
+
+
+def _override(table: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise CaifError(f"{override!r} is not an override", "write key=value, for example rl.steps=20")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text  # a bare word is a text
+    *path, last = key.split(".")
+    here: Any = table
+    try:
+        for name in path:
+            here = here[int(name)] if isinstance(here, list) else here.setdefault(name, {})
+        here[int(last) if isinstance(here, list) else last] = value
+    except (ValueError, IndexError, TypeError, AttributeError):
+        raise CaifError(f"{override!r}: there is no {key}", "see the run file's keys") from None
+
+
+_SECRET = re.compile(r"(^|_)(api_?key|token|password|secret)$", re.IGNORECASE)
+
+
+def _refuse_secrets(value: Any, where: str, key: str) -> None:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            path = f"{key}.{name}" if key else str(name)
+            if _SECRET.search(str(name)) and isinstance(item, str):
+                raise CaifError(f"{where}: {path}: secrets do not belong in a run file", "name its variable: api_key_env")
+            _refuse_secrets(item, where, path)
+    elif isinstance(value, list):
+        for n, item in enumerate(value):
+            _refuse_secrets(item, where, f"{key}[{n}]")

@@ -1,0 +1,149 @@
+"""The constitution: read a file of principles, check every line of it, and draw principles from it.
+
+Texts are data. `{name}` is replaced from the file's own `[terms]` table and nothing else in braces is looked at, let
+alone evaluated.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, StringConstraints, ValidationError, model_validator
+
+from caif.data import Frozen, Prompt, digest, rng
+from caif.errors import CaifError, explain, nearest
+from caif.files import load
+from caif.store import Artifact
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
+FILE = "constitution.json"
+"""What a constitution is kept as in the store."""
+
+_BRACED = re.compile(r"\{\{|\{%|\{\s*([^{}\s\"':,]+)\s*\}")
+
+
+class Case(Frozen):
+    """A unit test of a principle: of these two answers to the prompt, the first is the better one."""
+
+    prompt: Text
+    better: Text
+    worse: Text
+
+
+class Principle(Frozen):
+    """One principle. `critique`, `revision` and `compare` are what models are asked; the rest says when and how much.
+
+    `instruct` and `oppose` are system messages under which contrast pairs are sampled (RLCD, 2307.12950); without
+    `oppose` the contrary answer is sampled with no instruction at all. Weight 0 leaves a principle out of every draw.
+    """
+
+    id: Name
+    objective: Name
+    critique: Text
+    revision: Text
+    compare: Text
+    instruct: Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000)] = ""
+    oppose: Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000)] = ""
+    weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    authority: int = 0
+    applies_to: tuple[str, ...] = ()
+    cases: tuple[Case, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """What the principle says, as a digest: labels made under another wording are other labels."""
+        return digest(self.model_dump(mode="json"))
+
+    def applies(self, tags: Iterable[str]) -> bool:
+        """Whether the principle speaks to a prompt with these tags; without `applies_to` it speaks to all."""
+        return not self.applies_to or bool(set(self.applies_to) & set(tags))
+
+
+class Constitution(Frozen):
+    """A named set of principles, each serving one objective."""
+
+    name: Name
+    version: str = "1"
+    objectives: Annotated[dict[Name, str], Field(min_length=1)]
+    principles: Annotated[tuple[Principle, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        seen: set[str] = set()
+        for n, principle in enumerate(self.principles):
+            if principle.id in seen:
+                raise ValueError(f"principles[{n}].id: {principle.id!r} stands twice; ids are unique")
+            seen.add(principle.id)
+            if principle.objective not in self.objectives:
+                known = nearest(principle.objective, self.objectives)
+                raise ValueError(
+                    f"principles[{n}].objective: {principle.objective!r} is not one of [objectives]; {known}"
+                )
+        if not any(principle.weight for principle in self.principles):
+            raise ValueError("principles: every weight is 0, so none can be drawn")
+        return self
+
+    @property
+    def digest(self) -> str:
+        """What the whole constitution says, as a digest."""
+        return digest(self.model_dump(mode="json"))
+
+    def principle(self, name: str) -> Principle:
+        """Return a principle by its id."""
+        for principle in self.principles:
+            if principle.id == name:
+                return principle
+        raise CaifError(f"no principle {name!r} in {self.name}", nearest(name, [p.id for p in self.principles]))
+
+    def only(self, names: Sequence[str]) -> "Constitution":
+        """Return the constitution reduced to these principles; [] keeps all."""
+        picked = tuple(map(self.principle, names)) or self.principles
+        return self.model_copy(update={"principles": picked})
+
+    def draw(self, prompt: Prompt, *seeds: object) -> Principle | None:
+        """Draw one principle that applies to the prompt, by weight; None if none does.
+
+        The draw depends on the seeds, the prompt and the principles alone: not on order, workers or a resume.
+        """
+        fit = [p for p in self.principles if p.weight > 0 and p.applies(prompt.tags)]
+        if not fit:
+            return None
+        return rng(*seeds, prompt.id).choices(fit, [p.weight for p in fit])[0]
+
+
+def read(path: Path) -> Constitution:
+    """Read a constitution from TOML, YAML or JSON. Every error names the file and the key path."""
+    table = load(path)
+    terms = table.pop("terms", {})
+    if not isinstance(terms, dict) or not all(isinstance(value, str) for value in terms.values()):
+        raise CaifError(f"{path}: terms: must be a table of texts", 'write for example: assistant = "the assistant"')
+    try:
+        return Constitution.model_validate(_fill(table, terms, str(path), ""))
+    except ValidationError as error:
+        raise explain(error, Constitution, path) from None
+
+
+def _fill(value: object, terms: dict[str, str], where: str, key: str) -> object:
+    """Replace `{name}` by its term in every text; anything else that looks like a template is refused."""
+    if isinstance(value, dict):
+        return {name: _fill(item, terms, where, f"{key}.{name}" if key else str(name)) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_fill(item, terms, where, f"{key}[{n}]") for n, item in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+
+    def term(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name in terms:
+            return terms[name]
+        raise CaifError(f"{where}: {key}: {match.group(0)!r} is not a declared term", nearest(name or "", terms))
+
+    return _BRACED.sub(term, value)
+
+
+
+def stored(artifact: Artifact) -> Constitution:
+    """Return the constitution that an artifact holds."""
+    return Constitution.model_validate_json((artifact.folder / FILE).read_text(encoding="utf-8"))

@@ -1,0 +1,246 @@
+"""The rows: one frozen shape each, the same in memory and on disk.
+
+A row's `id` is a digest of its content, never a number or a random name, because it is the key by which a stopped run
+continues, by which rows are joined, and from which every random draw is seeded. A failure is never a preference: a
+judgement that failed carries no probability, and what could not be used is a `Rejected` row that says why.
+"""
+
+import hashlib
+import json
+import math
+import random
+from collections.abc import Sequence
+from typing import ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+Verdict = Literal["a", "b", "tie", "not_applicable", "invalid", "refused", "filtered", "error"]
+Split = Literal["train", "heldout"]
+Finish = Literal["stop", "length", "refused", "filtered", "error"]
+
+FAILURES = ("invalid", "refused", "filtered", "error")
+"""Verdicts that say nothing about the answers: counted, never used. A tie and `not_applicable` are not failures."""
+
+
+def digest(content: object) -> str:
+    """Return 32 hex digits that depend on JSON content alone, not on the order of keys."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def rng(*seeds: object) -> random.Random:
+    """Return a random generator that depends on these values alone, so draws survive any order, resume or worker."""
+    return random.Random(digest([str(seed) for seed in seeds]))
+
+
+class Frozen(BaseModel):
+    """A value that cannot change and takes no field it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Row(Frozen):
+    """A frozen row whose `id` is the digest of its content; a stored id that does not match is refused."""
+
+    id: str = ""
+    apart: ClassVar[frozenset[str]] = frozenset()
+    """Fields that describe the row without being part of what it is, so they do not enter its id."""
+
+    @model_validator(mode="after")
+    def _identify(self) -> Self:
+        wanted = digest({"row": type(self).__name__, **self._content()})
+        if self.id not in ("", wanted):
+            raise ValueError(f"row id {self.id} does not match its content ({wanted})")
+        object.__setattr__(self, "id", wanted)
+        return self
+
+    def but(self, **changes: object) -> Self:
+        """Return this row with some fields changed, and the id that its new content has."""
+        fields = {name: getattr(self, name) for name in type(self).model_fields if name != "id"}
+        return type(self)(**fields | changes)
+
+    def _content(self) -> dict[str, object]:
+        fields = [name for name in type(self).model_fields if name != "id" and name not in self.apart]
+        return {name: _plain(getattr(self, name)) for name in fields}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Row):
+        return value.id
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+class Message(Frozen):
+    """One turn of a conversation, as chat templates, langchain-core and TRL all take it."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Prompt(Row):
+    """A conversation that waits for the assistant's next answer."""
+
+    messages: tuple[Message, ...]
+    tags: tuple[str, ...] = ()
+    source: str = ""
+    split: Split = "train"
+    """Held-out prompts are for evaluation alone: nothing is trained on them."""
+    apart = frozenset({"tags", "source", "split"})
+
+    @model_validator(mode="after")
+    def _waits(self) -> Self:
+        if not self.messages or self.messages[-1].role != "user":
+            raise ValueError("a prompt ends with a user message")
+        if not self.messages[-1].content.strip():
+            raise ValueError("the last user message is empty")
+        return self
+
+    @classmethod
+    def of(cls, text: str, tags: Sequence[str] = (), source: str = "") -> Self:
+        """Return the one-message prompt that a plain text is."""
+        return cls(messages=(Message(role="user", content=text),), tags=tuple(tags), source=source)
+
+    @property
+    def chat(self) -> list[dict[str, str]]:
+        """The messages as plain dicts."""
+        return [message.model_dump() for message in self.messages]
+
+    @property
+    def text(self) -> str:
+        """The last user message: what people see in a table."""
+        return self.messages[-1].content
+
+
+def split_of(prompt: Prompt, heldout: float, *seeds: object) -> Split:
+    """Return the split of a prompt. It depends on how its conversation begins, so that no conversation is in both."""
+    return "heldout" if rng("split", *seeds, prompt.messages[0].content).random() < heldout else "train"
+
+
+class Completion(Row):
+    """One answer of one model to a prompt. `finish` other than stop or length carries no usable text."""
+
+    prompt: Prompt
+    text: str
+    model: str
+    sample: int = 0
+    finish: Finish = "stop"
+
+    @property
+    def usable(self) -> bool:
+        """Whether there is an answer here at all."""
+        return self.finish in ("stop", "length") and bool(self.text.strip())
+
+
+class Turn(Frozen):
+    """One critique and the revision that followed it; `rejected` says why a revision was not taken over."""
+
+    principle: str
+    critique: str
+    revision: str
+    rejected: str = ""
+
+
+class Revision(Row):
+    """A first answer and what critique after critique made of it. `final` is the last accepted revision, or None."""
+
+    prompt: Prompt
+    first: str
+    turns: tuple[Turn, ...]
+    final: str | None
+
+
+class Comparison(Row):
+    """Two answers to one prompt, in the canonical order a, b."""
+
+    prompt: Prompt
+    a: str
+    b: str
+
+    def swap(self) -> "Comparison":
+        """Return the same two answers in the other order."""
+        return Comparison(prompt=self.prompt, a=self.b, b=self.a)
+
+
+class Judgement(Row):
+    """What one judge said of one comparison under one principle.
+
+    `p_a` is P(a is better), both orders averaged; None unless the verdict is a, b or tie. `logit_ab` and `logit_ba` are
+    the log-odds of a in the order a, b and in the order b, a; `mass` is the probability the judge put on the option
+    letters at all, the smaller of both orders. `flipped` says that the two orders preferred different answers.
+    """
+
+    comparison: Comparison
+    principle: str
+    objective: str
+    verdict: Verdict
+    judge: str
+    source: str = ""
+    p_a: float | None = None
+    logit_ab: float | None = None
+    logit_ba: float | None = None
+    mass: float | None = None
+    flipped: bool | None = None
+    reason: str = ""
+
+    @model_validator(mode="after")
+    def _failures_carry_nothing(self) -> Self:
+        if (self.p_a is not None) != (self.verdict in ("a", "b", "tie")):
+            raise ValueError(f"a judgement with verdict {self.verdict!r} and p_a {self.p_a} is not possible")
+        if self.p_a is not None and not (math.isfinite(self.p_a) and 0 <= self.p_a <= 1):
+            raise ValueError(f"p_a must lie in [0, 1], not {self.p_a}")
+        return self
+
+
+class Preference(Row):
+    """A soft label: `probability` that `chosen` is the better answer under `objective`, with where it came from."""
+
+    prompt: Prompt
+    chosen: str
+    rejected: str
+    probability: float
+    weight: float = 1.0
+    objective: str
+    principle: str = ""
+    source: str = ""
+    rater: str = ""
+
+    @model_validator(mode="after")
+    def _sane(self) -> Self:
+        _check_number("probability", self.probability, 0, 1)
+        _check_number("weight", self.weight, 0, math.inf)
+        return self
+
+
+class Rating(Row):
+    """A thumb: one person's up or down on one answer, with the reason they gave."""
+
+    prompt: Prompt
+    completion: str
+    up: bool
+    weight: float = 1.0
+    objective: str
+    source: str = ""
+    rater: str = ""
+    reason: str = ""
+
+    @model_validator(mode="after")
+    def _sane(self) -> Self:
+        _check_number("weight", self.weight, 0, math.inf)
+        return self
+
+
+class Rejected(Row):
+    """An input row that cannot be used: where it stands and why, one short phrase so that reasons can be counted."""
+
+    where: str
+    reason: str
+    detail: str = ""
+
+
+def _check_number(name: str, value: float, low: float, high: float) -> None:
+    if not (math.isfinite(value) and low <= value <= high):
+        raise ValueError(f"{name} must be a finite number in [{low}, {high}], not {value}")

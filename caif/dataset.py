@@ -1,0 +1,55 @@
+"""Rows as `datasets.DatasetDict`s in TRL's conversational preference and unpaired formats, caif's columns after TRL's."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from caif.data import Preference, Rating
+
+if TYPE_CHECKING:
+    from datasets import DatasetDict, Features
+
+OWN = ("id", "weight", "objective", "source", "rater")
+
+
+def preference_dataset(rows: Sequence[Preference]) -> "DatasetDict":
+    """Return `prompt`, `chosen`, `rejected` as messages, with probability, weight and provenance."""
+
+    def columns(row: Preference) -> dict[str, Any]:
+        return {
+            "prompt": row.prompt.chat, "chosen": _said(row.chosen), "rejected": _said(row.rejected),
+            "probability": row.probability, "principle": row.principle,
+        }  # fmt: skip
+
+    return _dataset(rows, columns, {"chosen": "talk", "rejected": "talk", "probability": "float64", "principle": "string"})
+
+
+def unpaired_dataset(rows: Sequence[Rating]) -> "DatasetDict":
+    """Return `prompt` and `completion` as messages and `label` as bool, with weight and provenance."""
+
+    def columns(row: Rating) -> dict[str, Any]:
+        return {"prompt": row.prompt.chat, "completion": _said(row.completion), "label": row.up, "reason": row.reason}
+
+    return _dataset(rows, columns, {"completion": "talk", "label": "bool", "reason": "string"})
+
+
+def _said(text: str) -> list[dict[str, str]]:
+    return [{"role": "assistant", "content": text}]
+
+
+def _dataset(rows: Sequence[Any], columns: Callable[[Any], dict[str, Any]], kinds: dict[str, str]) -> "DatasetDict":
+    from datasets import Dataset, DatasetDict
+
+    features = _features({"prompt": "talk", **kinds})
+    splits: dict[str, list[dict[str, Any]]] = {"train": [], "heldout": []}
+    for row in rows:
+        splits[row.prompt.split].append(columns(row) | {name: getattr(row, name) for name in OWN})
+    # Named from the rows, not at random: the same rows must give the same bytes.
+    return DatasetDict({name: Dataset.from_list(some, features=features) for name, some in splits.items()})
+
+
+def _features(kinds: dict[str, str]) -> "Features":
+    from datasets import Features, List, Value
+
+    talk = List({"role": Value("string"), "content": Value("string")})
+    own = {"id": "string", "weight": "float64", "objective": "string", "source": "string", "rater": "string"}
+    return Features({name: talk if kind == "talk" else Value(kind) for name, kind in {**kinds, **own}.items()})

@@ -1,0 +1,126 @@
+"""Take a foreign row apart, field by field. What cannot be used says why, in a phrase that can be counted."""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from caif.data import Message, Prompt, Rejected, Row
+from caif.errors import CaifError, nearest
+from caif.formats.jsonl import Line
+
+R = TypeVar("R", bound=Row)
+
+
+class Unusable(Exception):
+    """A row that cannot be used: `reason` is the same for all rows of its kind, `detail` is about this one."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        self.reason, self.detail = reason, detail
+        super().__init__(reason)
+
+
+def each(items: Iterable[Line | Rejected], make: Callable[[Line], Iterable[R]]) -> Iterator[R | Rejected]:
+    """Yield what `make` makes of every line; a line it finds unusable becomes a Rejected, and the next one follows."""
+    for item in items:
+        if isinstance(item, Rejected):
+            yield item
+            continue
+        try:
+            yield from make(item)
+        except Unusable as error:
+            yield Rejected(where=item.where, reason=error.reason, detail=error.detail)
+
+
+def at_least_one(rows: Iterable[R | Rejected], path: Path, what: str) -> Iterator[R | Rejected]:
+    """Pass rows through; a file that gave not one usable row is an error that sums up why."""
+    usable, turned_away = 0, list[Rejected]()
+    for row in rows:
+        if isinstance(row, Rejected):
+            turned_away.append(row)
+        else:
+            usable += 1
+        yield row
+    if usable:
+        return
+    if not turned_away:
+        raise CaifError(f"{path}: no usable rows", f"put {what} in it")
+    reasons = Counter(row.reason for row in turned_away).most_common(3)
+    first = ": ".join(filter(None, [turned_away[0].where, turned_away[0].reason, turned_away[0].detail]))
+    why = ", ".join(f"{reason} ({count})" for reason, count in reasons)
+    raise CaifError(f"{path}: no usable rows; turned away: {why}", f"the first: {first}")
+
+
+def known_keys(row: Mapping[str, Any], known: Iterable[str]) -> None:
+    """Refuse a key that would otherwise be passed over in silence, which is how a misspelt one gets lost."""
+    known = list(known)
+    for key in row:
+        if key not in known:
+            raise Unusable("unknown key", f"{key!r:.60}: {nearest(key, known)}")
+
+
+def required(row: Mapping[str, Any], key: str) -> Any:
+    """Return what stands under a key; it must be there."""
+    if key not in row:
+        raise Unusable("missing key", f"{key!r}: {nearest(key, row)}"[:200])
+    return row[key]
+
+
+def text(row: Mapping[str, Any], key: str, default: str | None = None) -> str:
+    """Return a text as it stands; without a default it must be there and say something."""
+    if default is not None and row.get(key) is None:
+        return default
+    value = required(row, key)
+    if not isinstance(value, str):
+        raise Unusable(f"{key} is not text", f"it is {kind(value)}")
+    if default is None and not value.strip():
+        raise Unusable(f"{key} is empty")
+    return value
+
+
+def number(row: Mapping[str, Any], key: str, default: float, high: float = math.inf) -> float:
+    """Return a finite number in [0, high]."""
+    value = row.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise Unusable(f"{key} is not a number", f"it is {kind(value)}")
+    if not (math.isfinite(value) and 0 <= value <= high):
+        raise Unusable(f"{key} out of range", f"{value} is not in [0, {high}]")
+    return float(value)
+
+
+def conversation(value: object, key: str = "prompt") -> tuple[Message, ...]:
+    """Return the messages that a text or a list of `{"role", "content"}` stands for."""
+    if isinstance(value, str):
+        return (Message(role="user", content=value),)
+    if not isinstance(value, list):
+        raise Unusable(f"{key} is neither text nor messages", f"it is {kind(value)}")
+    return tuple(_message(item, f"{key}[{n}]") for n, item in enumerate(value))
+
+
+def _message(item: object, where: str) -> Message:
+    if not isinstance(item, dict):
+        raise Unusable("not a message", f"{where} is {kind(item)}")
+    known_keys(item, ("role", "content"))
+    role, content = item.get("role"), item.get("content")
+    if role not in ("system", "user", "assistant"):
+        raise Unusable("unknown role", f"{where}: {role!r:.40}" if isinstance(role, str) else where)
+    if not isinstance(content, str):
+        raise Unusable("content of a message is not text", f"{where}: it is {kind(content)}")
+    return Message(role=role, content=content)
+
+
+def prompt_of(messages: tuple[Message, ...], tags: Iterable[str] = (), source: str = "") -> Prompt:
+    """Return the prompt these messages are, if they wait for an answer."""
+    try:
+        return Prompt(messages=messages, tags=tuple(tags), source=source)
+    except ValidationError as error:
+        raise Unusable(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+
+
+def kind(value: object) -> str:
+    """Return what a JSON value is in plain words, never the value itself: it may be huge, nested or private."""
+    names = {str: "text", bool: "true or false", dict: "an object", list: "a list", type(None): "null"}
+    return names.get(type(value), "a number" if isinstance(value, (int, float)) else type(value).__name__)

@@ -1,0 +1,35 @@
+"""Metrics that come with caif: what a program can count in one answer, so that a principle's effect can be measured."""
+
+import re
+
+from caif import text
+from caif.data import Prompt
+from caif.hookspecs import Metric, hookimpl
+
+
+def matches(*, pattern: str, at_least: int = 1) -> Metric:
+    """Whether a regular expression is found at least so often, as 0 or 1, ignoring case."""
+    compiled = re.compile(pattern, re.IGNORECASE | re.MULTILINE)
+    return lambda _, answer: float(len(compiled.findall(answer)) >= at_least)
+
+
+def at_most(*, words: int | None = None, sentences: int | None = None) -> Metric:
+    """Whether an answer keeps within a number of words and of sentences, as 0 or 1. An empty answer does not."""
+
+    def metric(_: Prompt, answer: str) -> float:
+        fits_words = words is None or text.words(answer) <= words
+        fits_sentences = sentences is None or text.sentences(answer) <= sentences
+        return float(bool(answer.strip()) and fits_words and fits_sentences)
+
+    return metric
+
+
+def word_count() -> Metric:
+    """How many words an answer has."""
+    return lambda _, answer: float(text.words(answer))
+
+
+@hookimpl
+def caif_metrics():
+    """Offer the built-in metrics."""
+    return {"matches": matches, "at-most": at_most, "words": word_count}

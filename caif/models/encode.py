@@ -1,0 +1,45 @@
+"""One way from messages to token ids, for generation, scoring, reward training and reward serving alike.
+
+The completion's ids are appended to the prompt's ids, never re-tokenised together with them, so the prompt is always an
+exact prefix, there is one beginning-of-text token at most, and the end-of-turn token that is scored is the completion's
+own (METHODS (b) 4, 5 and 7: the commonest silent faults of reward models).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+PLAIN_TEMPLATE = (
+    "{% for message in messages %}{{ '\n\n' + message['role'].capitalize() + ': ' + message['content'] }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '\n\nAssistant:' }}{% endif %}"
+)
+"""For tokenizers that bring no chat template of their own."""
+
+
+def prompt_ids(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Mapping[str, str]]) -> list[int]:
+    """Return the ids of a conversation up to where the assistant's answer begins."""
+    safe = [{"role": m["role"], "content": inert(tokenizer, m["content"])} for m in messages]
+    ids: Any = tokenizer.apply_chat_template(
+        safe,
+        chat_template=tokenizer.chat_template or PLAIN_TEMPLATE,
+        add_generation_prompt=True,
+        tokenize=True,
+        return_dict=False,
+    )
+    return list(ids)
+
+
+def answer_ids(tokenizer: "PreTrainedTokenizerBase", text: str, *, ended: bool) -> list[int]:
+    """Return the ids of an answer, with the end-of-turn token if the answer had come to its end."""
+    ids = list(tokenizer(inert(tokenizer, text), add_special_tokens=False)["input_ids"])
+    return [*ids, tokenizer.eos_token_id] if ended else ids
+
+
+def inert(tokenizer: "PreTrainedTokenizerBase", text: str) -> str:
+    """Return the text with control tokens spelled apart, so that no text can pretend to be a turn of its own."""
+    for token in tokenizer.all_special_tokens + list(tokenizer.get_added_vocab()):
+        if len(token) > 1 and token in text:
+            text = text.replace(token, f"{token[0]} {token[1:]}")
+    return text

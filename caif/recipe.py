@@ -1,0 +1,45 @@
+"""The whole way, top to bottom: from a constitution and people's thumbs to a trained policy and a report."""
+
+from caif.hookspecs import hookimpl
+from caif.run import Run
+from caif.stages.collect import collect
+from caif.stages.combine import combine
+from caif.stages.constitution import constitution
+from caif.stages.evaluate import evaluate
+from caif.stages.generate import generate
+from caif.stages.prompts import prompts
+from caif.stages.report import report
+from caif.stages.revise import revise
+from caif.stages.reward import reward
+from caif.stages.rl import rl
+from caif.stages.sft import sft
+from caif.store import Artifact
+
+
+def constitutional(run: Run) -> Artifact | None:
+    """Constitutional AI with human feedback: revise, tune, collect feedback, combine, reward, reinforce, report.
+
+    The order follows Bai et al. 2022: pairs are sampled from the tuned model, so the reward model knows the kind of text
+    that RL starts from. A stage that the run file leaves out is None, here and in the inputs of the stages after it.
+    """
+    c = run.config
+    law      = run.build(constitution, cfg=c.law)                                    # the principles
+    asked    = run.build(prompts, cfg=c.prompts)
+    drafts   = run.build(generate, asked, cfg=c.generate)                            # the helpful-only model
+    revised  = run.build(revise, law, drafts, cfg=c.revise)                          # critique -> revision, n turns
+    tuned    = run.build(sft, revised, cfg=c.sft)                                    # SL-CAI
+    samples  = run.build(generate, asked, tuned, cfg=c.sample, name="sample")        # two or more answers a prompt
+    feedback = [run.build(collect, law, asked, samples, revised, tuned, cfg=source, name=source.label)
+                for source in c.feedback]
+    mixture  = run.build(combine, asked, *feedback, cfg=c.combine)                   # AI labels + people
+    rewards  = run.build(reward, mixture, cfg=c.reward)                              # one head per objective
+    policy   = run.build(rl, asked, tuned, rewards, cfg=c.rl)                        # several objectives
+    scores   = run.build(evaluate, law, asked, drafts, tuned, policy, rewards, cfg=c.evaluate)
+    return     run.build(report, law, asked, drafts, revised, tuned, samples, *feedback, mixture, rewards, policy, scores,
+                         cfg=c.report)
+
+
+@hookimpl
+def caif_recipes():
+    """The recipes that come with caif."""
+    return {"constitutional": constitutional}

@@ -1,0 +1,1 @@
+"""The report: artifacts to numbers, numbers to one page that opens anywhere."""

@@ -1,0 +1,241 @@
+"""One run: build stages in order, each at most once, and find again what is already made.
+
+`Run.build` is the only machinery there is. It computes an artifact's key from the stage, its config and its inputs; if
+the store has it, that is the result; if not, the stage function is called with a `Work`, and what it wrote is made final.
+"""
+
+import os
+import platform
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+from filelock import FileLock, Timeout
+from pydantic import BaseModel
+
+from caif.config import ModelSpec, Part, RunConfig
+from caif.data import Row
+from caif.errors import STOPPED, CaifError
+from caif.hookspecs import Answer, Model, Params, Question, Request, StageEvent
+from caif.ledger import Ledger
+from caif.models import resolve
+from caif.models.engine import Engine
+from caif.plugins import Plugins, content_digest
+from caif.store import Artifact, Draft, Store, key_of, write_text
+
+
+class Stage(Protocol):
+    """A stage function. `version` rises when the same config would give another result."""
+
+    __name__: str
+    version: int
+
+    def __call__(self, work: "Work", *inputs: Artifact | None, cfg: Any) -> dict[str, Any]:
+        """Write rows or a model into `work.draft`; return numbers worth keeping."""
+        ...
+
+
+class Tell:
+    """How a run talks while it works; the command line shows more, a library or a test need not."""
+
+    def say(self, text: str) -> None:
+        """Say one line."""
+
+    def warn(self, text: str) -> None:
+        """Say one line that must not be missed."""
+
+    def track(self, items: Iterable[Any], total: int, label: str, size: Callable[[Any], int]) -> Iterator[Any]:
+        """Yield the items, showing progress; `size` is how many rows an item stands for."""
+        del total, label, size
+        yield from items
+
+    def step(self, label: str, done: int, total: int, **numbers: float) -> None:
+        """Say how far a training has come, with its latest numbers."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a stage function works with."""
+
+    stage: str
+    draft: Draft
+    seed: int
+    engine: Engine
+    plugins: Plugins
+    models: "Models"
+    tell: Tell
+    base: Path
+
+    def write(self, rows: Sequence[Row], kind: type[Row]) -> None:
+        """Write all rows of one kind."""
+        self.draft.write(rows, kind)
+
+    def ask(self, model: Model, requests: Sequence[Request], params: Params) -> list[Answer]:
+        """Ask a model, through the ledger."""
+        return self.engine.ask(model, requests, params)
+
+    def score(self, model: Model, questions: Sequence[Question]) -> list[Answer]:
+        """Have a model score choices, through the ledger."""
+        return self.engine.score(model, questions)
+
+    def make(self, hook: str, part: Part) -> Any:
+        """Return a plugin's part as the run file asks for it."""
+        return self.plugins.make(hook, part.use, part.options, self.base)
+
+
+
+class Models:
+    """The models of a run, loaded once and let go before training needs the memory."""
+
+    def __init__(self, plugins: Plugins) -> None:
+        self._plugins, self._held = plugins, {}  # type: ignore[var-annotated]
+
+    def __call__(self, wanted: ModelSpec | Artifact) -> Model:
+        """Return the model of a spec, or the one that a stage has trained."""
+        if isinstance(wanted, Artifact):
+            name = f"{wanted.stage}-{wanted.key[:16]}"
+            return self._held.setdefault(name, resolve.local(str(wanted.model), name))  # type: ignore[no-any-return]
+        name = wanted.model_dump_json()
+        if name not in self._held:
+            self._held[name] = resolve.resolve(wanted, self._plugins.factories("caif_chat_models"))
+        return self._held[name]  # type: ignore[no-any-return]
+
+    def release(self) -> None:
+        """Let all loaded weights go."""
+        for model in self._held.values():
+            if hasattr(model.chat, "release"):
+                model.chat.release()
+
+
+@dataclass
+class Run:
+    """A run in a home folder: `store/` and `ledger.db` are shared by the runs there, `runs/NAME/` is its own."""
+
+    config: RunConfig
+    home: Path
+    plugins: Plugins
+    base: Path = Path()
+    tell: Tell = field(default_factory=Tell)
+    built: list[Artifact] = field(default_factory=list)
+    made: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.store = Store(self.home / "store")
+        self.models = Models(self.plugins)
+        self._ledger: Ledger | None = None
+
+    @property
+    def folder(self) -> Path:
+        """The run's own folder: its resolved run file, its report, and which artifacts it used."""
+        return self.home / "runs" / self.config.name
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger of the home folder."""
+        if self._ledger is None:
+            self._ledger = Ledger(self.home / "ledger.db")
+        return self._ledger
+
+    def build(self, stage: Stage, *inputs: Artifact | None, cfg: Any, name: str = "") -> Artifact | None:
+        """Return the stage's artifact, from the store or newly made; None if the run file leaves the stage out."""
+        if cfg is None:
+            return None
+        name = name or stage.__name__
+        key = key_of(name, stage.version, self.identity(cfg), inputs, self.config.seed)
+        found = self.store.find(name, key)
+        self._observe("caif_stage_started", StageEvent(run=self.config.name, stage=name, key=key, reused=bool(found)))
+        started = time.monotonic()
+        artifact = found or self._make(stage, inputs, cfg, name, key)
+        self.built.append(artifact)
+        event = StageEvent(
+            run=self.config.name, stage=name, key=key, reused=bool(found),
+            seconds=0.0 if found else time.monotonic() - started, counts=artifact.counts,
+        )  # fmt: skip
+        self._observe("caif_stage_finished", event)
+        return artifact
+
+    def _make(self, stage: Stage, inputs: Sequence[Artifact | None], cfg: Any, name: str, key: str) -> Artifact:
+        started = time.monotonic()
+        draft = self.store.draft(name, key)
+        engine = Engine(self.ledger, self.config.exec, name, self.config.seed, self._track)
+        work = Work(name, draft, self.config.seed, engine, self.plugins, self.models, self.tell, self.base)
+        metrics = stage(work, *inputs, cfg=cfg)
+        self.made.append(name)
+        facts = {
+            "stage": name, "by": stage.__name__, "key": key, "version": stage.version, "seed": self.config.seed,
+            "config": cfg.model_dump(mode="json"), "inputs": [i.key if i else None for i in inputs],
+            "counts": draft.counts, "metrics": metrics, "seconds": round(time.monotonic() - started, 2),
+            "environment": environment(),
+        }  # fmt: skip
+        return self.store.finish(draft, facts)
+
+    def identity(self, cfg: Any) -> object:
+        """Return all in a stage's config that can change its result; a file stands for its content."""
+        if isinstance(cfg, ModelSpec):
+            return resolve.identity(cfg)
+        if isinstance(cfg, Part):
+            own = {n: self.identity(getattr(cfg, n)) for n in type(cfg).model_fields if n not in ("use", "options")}
+            return [own, self.plugins.identity(_hook_of(cfg, self.plugins), cfg.use, cfg.options, self.base)]
+        if isinstance(cfg, BaseModel):
+            return {name: self.identity(getattr(cfg, name)) for name in type(cfg).model_fields}
+        if isinstance(cfg, Path):
+            return content_digest(cfg)
+        if isinstance(cfg, dict):
+            return {key: self.identity(value) for key, value in cfg.items()}
+        return [self.identity(item) for item in cfg] if isinstance(cfg, tuple) else cfg
+
+    def _observe(self, hook: str, event: StageEvent) -> None:
+        for implementation in getattr(self.plugins.manager.hook, hook).get_hookimpls():
+            try:
+                implementation.function(event)
+            except Exception as error:  # noqa: BLE001 - an observer cannot fail a run
+                self.tell.warn(f"{implementation.plugin_name}: {hook}: {type(error).__name__}: {error}")
+
+    def _track(self, batches: Iterable[Sequence[int]], total: int, label: str) -> Iterator[Sequence[int]]:
+        return self.tell.track(batches, total, label, len)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the home folder: a second run there would pay for the same answers twice."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        holder = self.home / "lock.holder"
+        lock = FileLock(self.home / "lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            who = holder.read_text(encoding="utf-8") if holder.is_file() else "unknown"
+            raise CaifError(f"{self.home} is in use by {who}", "wait for it, or use another --home", code=STOPPED) from None
+        try:
+            write_text(holder, f"process {os.getpid()} on {socket.gethostname()}")
+            yield
+        finally:
+            holder.unlink(missing_ok=True)
+            lock.release()
+
+
+def _hook_of(part: Part, plugins: Plugins) -> str:
+    """Return the kind of part that a section of the run file names."""
+    from caif.config import Prompts, Source
+
+    if isinstance(part, Source):
+        return "caif_feedback_sources"
+    if isinstance(part, Prompts):
+        return "caif_prompts"
+    return "caif_rewards" if part.use in plugins.parts["caif_rewards"] else "caif_metrics"
+
+
+def environment() -> dict[str, str]:
+    """Return what the artifact was made with; it is recorded, not part of any key."""
+    named = ("caif", "torch", "transformers", "trl", "peft", "datasets", "langchain-core")
+    found = {"python": platform.python_version(), "machine": platform.machine()}
+    for name in named:
+        try:
+            found[name] = version(name)
+        except Exception:  # noqa: BLE001 - not installed is worth recording too
+            found[name] = "absent"
+    return found

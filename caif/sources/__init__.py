@@ -1,0 +1,29 @@
+"""caif's own feedback sources and prompt sources, offered through the same hooks as anyone's."""
+
+from collections.abc import Callable, Mapping
+
+from caif.hookspecs import FeedbackSource, PromptSource, hookimpl
+from caif.sources.ai_labeler import ai_labeler
+from caif.sources.contrast import contrast
+from caif.sources.critique_revise import critique_revise
+from caif.sources.pairs import pairs
+from caif.sources.prompts import PROMPT_SOURCES
+from caif.sources.thumbs import thumbs
+
+
+@hookimpl
+def caif_feedback_sources() -> Mapping[str, Callable[..., FeedbackSource]]:
+    """Offer the built-in feedback sources."""
+    return {
+        "ai-labeler": ai_labeler,
+        "contrast": contrast,
+        "critique-revise": critique_revise,
+        "pairs": pairs,
+        "thumbs": thumbs,
+    }
+
+
+@hookimpl
+def caif_prompts() -> Mapping[str, Callable[..., PromptSource]]:
+    """Offer the built-in prompt sources."""
+    return PROMPT_SOURCES

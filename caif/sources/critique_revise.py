@@ -1,0 +1,35 @@
+"""Revision against first answer, believed only as far as the labeler believes it.
+
+The revision is not taken to be the better answer because it is the revision: the judge compares the two under the
+principle that was last used, and its probability is the label, whichever way it falls.
+"""
+
+from collections.abc import Iterator
+
+from caif.config import ModelSpec
+from caif.data import Comparison, Rejected
+from caif.hookspecs import Feedback, FeedbackContext, FeedbackSource
+from caif.judge import Bench, Method, judge_all
+from caif.sources.labels import preference
+
+
+def critique_revise(
+    *, judge: ModelSpec, method: Method = "logprobs", votes: int = 4, min_mass: float = 0.1
+) -> FeedbackSource:
+    """Compare each chain's final revision with its first answer."""
+
+    def source(context: FeedbackContext) -> Iterator[Feedback]:
+        asked = []
+        for revision in context.revisions:
+            accepted = [turn for turn in revision.turns if not turn.rejected]
+            if revision.final is None or not accepted:
+                yield Rejected(where=revision.id, reason="no accepted revision")
+                continue
+            comparison = Comparison(prompt=revision.prompt, a=revision.final, b=revision.first)
+            asked.append((comparison, context.constitution.principle(accepted[-1].principle)))
+        bench = Bench(context.model(judge), context.ask, context.score, method, votes, min_mass)
+        for judgement in judge_all(bench, asked, context.source):
+            yield judgement
+            yield from preference(judgement)
+
+    return source

@@ -1,0 +1,46 @@
+"""People's thumbs as a feedback source, from an export of any registered format."""
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from caif.data import Preference, Rating, Rejected
+from caif.errors import CaifError
+from caif.formats.fields import at_least_one
+from caif.hookspecs import FeedbackContext, FeedbackSource
+
+R = TypeVar("R", Rating, Preference)
+
+
+def thumbs(
+    path: Path,
+    format: str = "caif",
+    objective: str = "helpfulness",
+    weight: float = 1.0,
+    reader: dict[str, Any] | None = None,
+) -> FeedbackSource:
+    """Take the thumbs of an export. `reader` holds further options of the format, such as `salt` for open-webui.
+
+    `objective` is for rows that name none; the weight of every row is multiplied by `weight`.
+    """
+    return imported(Rating, "not a thumb", path, format, {"objective": objective, **(reader or {})}, weight=weight)
+
+
+def imported(
+    kind: type[R], otherwise: str, path: Path, format: str, options: Mapping[str, Any], *, weight: float
+) -> FeedbackSource:
+    """Return the source that takes rows of one kind from an export and turns the others away, as counted."""
+    if not (math.isfinite(weight) and weight >= 0):
+        raise CaifError(f"weight must be a finite number of 0 or more, not {weight}", "1 leaves rows as they are")
+
+    def rows(context: FeedbackContext) -> Iterator[R | Rejected]:
+        for row in context.read(format, path, **options):
+            if isinstance(row, kind):
+                yield row.but(source=context.source, weight=row.weight * weight)
+            elif isinstance(row, Rejected):
+                yield row
+            else:
+                yield Rejected(where=path.name, reason=otherwise, detail=f"{type(row).__name__} {row.id}")
+
+    return lambda context: at_least_one(rows(context), path, "feedback")

@@ -1,0 +1,152 @@
+"""Compare the tuned model with the trained policy on prompts that nothing was trained on.
+
+Win rate per objective by the judge in both orders, rewards per head, the KL that was spent, length and refusals, any
+metrics that plugins bring, and best-of-n from the tuned model: the baseline that RL has to beat. Every difference comes
+with a bootstrap interval over prompts, since answers to one prompt are not independent.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from caif.audit.bootstrap import compare, interval, mean_by_prompt
+from caif.config import Evaluate
+from caif.constitution import Constitution, stored
+from caif.data import Comparison, Completion, Judgement, Prompt
+from caif.errors import CaifError
+from caif.hookspecs import Model, Params, Question
+from caif.judge import Bench, judge_all
+from caif.run import Work
+from caif.sampling import sample
+from caif.store import Artifact
+from caif.text import refuses, words
+
+Measure = Callable[[Completion], float]
+Sides = dict[str, list[Completion]]
+
+
+def evaluate(
+    work: Work,
+    law: Artifact,
+    asked: Artifact,
+    drafts: Artifact | None,
+    tuned: Artifact | None,
+    policy: Artifact,
+    rewards: Artifact | None = None,
+    *,
+    cfg: Evaluate,
+) -> dict[str, Any]:
+    """Write both models' answers and the judgements; return every comparison with its interval."""
+    prompts = [p for p in asked.rows(Prompt) if p.split == "heldout"]
+    if not prompts:
+        raise CaifError("evaluate: no prompt is held out", "raise prompts.heldout or add prompts")
+    start, end = work.models(tuned or cfg.model), work.models(policy)  # type: ignore[arg-type]
+    params = Params(cfg.temperature, cfg.max_tokens)
+    before = sample(work, start, prompts, max(cfg.samples, cfg.best_of), params)
+    after = sample(work, end, prompts, cfg.samples, params)
+    work.write([*before, *after], Completion)
+    first = [c for c in drafts.rows(Completion) if c.prompt.split == "heldout"] if drafts else []
+    sides = {"base": first, "tuned": [c for c in before if c.sample < cfg.samples], "policy": after}
+    sides = {name: [c for c in side if c.usable] for name, side in sides.items()}
+    measures = _measures(work, cfg) | (_heads(rewards, [*first, *before, *after]) if rewards else {})
+    picked = best_of_n(before, [m for n, m in measures.items() if n.startswith("reward: ")], cfg.best_of)
+    if picked:
+        sides = {**sides, "best of n": picked}
+    results = {
+        "prompts": len(prompts),
+        "measures": {name: _compared(sides, measure, cfg, work.seed) for name, measure in measures.items()},
+        "kl": interval(_kl(work, start, end, sides["policy"]), cfg.bootstrap, work.seed),
+        "best_of_n": {"n": cfg.best_of, "kl": math.log(cfg.best_of) - (cfg.best_of - 1) / cfg.best_of},
+        "start": start.id,
+    }
+    if cfg.judge is not None:
+        bench = Bench(work.models(cfg.judge), work.ask, work.score)
+        judged = _judged(bench, stored(law), sides["tuned"], sides["policy"], work.seed)
+        work.write(judged, Judgement)
+        results["wins"] = wins(judged, cfg.bootstrap, work.seed)
+        results["judge"] = bench.model.id
+    return results
+
+
+evaluate.version = 1
+
+
+def _measures(work: Work, cfg: Evaluate) -> dict[str, Measure]:
+    own: dict[str, Measure] = {"words": lambda c: float(words(c.text)), "refusals": lambda c: float(refuses(c.text))}
+    for name, part in cfg.metrics.items():
+        metric = work.make("caif_metrics", part)
+        own[name] = lambda c, metric=metric: float(metric(c.prompt, c.text))  # type: ignore[misc]
+    return own
+
+
+def _heads(rewards: Artifact, completions: Sequence[Completion]) -> dict[str, Measure]:
+    """Return one measure a head, all completions scored at once by the same code that RL uses."""
+    from caif.training.reward_model import RewardModel
+
+    model = RewardModel.load(rewards.model)
+    unique = list({c.id: c for c in completions if c.usable}.values())
+    scores = model.scores([c.prompt for c in unique], [c.text for c in unique])
+    table = {c.id: [float(value) for value in row] for c, row in zip(unique, scores, strict=True)}
+    return {f"reward: {name}": lambda c, k=k: table[c.id][k] for k, name in enumerate(model.objectives)}  # type: ignore[misc]
+
+
+def best_of_n(completions: Sequence[Completion], heads: Sequence[Measure], n: int) -> list[Completion]:
+    """Return each prompt's best of its first n answers by the sum of the standardised heads; [] without heads."""
+    usable = [c for c in completions if c.usable and c.sample < n]
+    if not heads or n < 2 or not usable:
+        return []
+    columns = [[head(c) for c in usable] for head in heads]
+    totals = [sum(row) for row in zip(*map(_standard, columns), strict=True)]
+    best: dict[str, tuple[float, Completion]] = {}
+    for total, completion in zip(totals, usable, strict=True):
+        if completion.prompt.id not in best or total > best[completion.prompt.id][0]:
+            best[completion.prompt.id] = (total, completion)
+    return [completion for _, completion in best.values()]
+
+
+def _standard(column: Sequence[float]) -> list[float]:
+    mean = sum(column) / len(column)
+    deviation = math.sqrt(sum((x - mean) ** 2 for x in column) / len(column)) or 1.0
+    return [(x - mean) / deviation for x in column]
+
+
+def _compared(sides: Sides, measure: Measure, cfg: Evaluate, seed: int) -> dict[str, Any]:
+    table = {name: mean_by_prompt([(c.prompt.id, measure(c)) for c in side]) for name, side in sides.items() if side}
+    return compare(table, cfg.bootstrap, seed)
+
+
+def _kl(work: Work, start: Model, end: Model, answers: Sequence[Completion]) -> list[float]:
+    """Return one KL estimate a prompt, in nats a sequence: log p_policy - log p_start of the policy's own answers (k1)."""
+    questions = [Question(c.prompt.id, c.prompt.chat, (c.text,)) for c in answers]
+    ends, starts = work.score(end, questions), work.score(start, questions)
+    gaps = [(c.prompt.id, e.logprobs[0] - s.logprobs[0]) for c, e, s in zip(answers, ends, starts, strict=True)]
+    return list(mean_by_prompt(gaps).values())
+
+
+def _judged(
+    bench: Bench, law: Constitution, before: Sequence[Completion], after: Sequence[Completion], seed: int
+) -> list[Judgement]:
+    """Compare the first answers of both models, under one drawn principle an objective. The policy's answer is `a`."""
+    old = {c.prompt.id: c for c in before if c.sample == 0}
+    pairs = [(c, old[c.prompt.id]) for c in after if c.sample == 0 and c.prompt.id in old]
+    asked = []
+    for objective in law.objectives:
+        serving = [p.id for p in law.principles if p.objective == objective]
+        for new, start in pairs if serving else []:
+            drawn = law.only(serving).draw(new.prompt, "evaluate", seed, objective)
+            if drawn is not None:
+                asked.append((Comparison(prompt=new.prompt, a=new.text, b=start.text), drawn))
+    return judge_all(bench, asked, "evaluate")
+
+
+def wins(judged: Sequence[Judgement], draws: int, seed: int) -> dict[str, Any]:
+    """Return the policy's win rate per objective, ties one half, with an interval; failures are counted apart."""
+    table: dict[str, Any] = {}
+    for objective in sorted({j.objective for j in judged}):
+        some = [j for j in judged if j.objective == objective]
+        valid = [j for j in some if j.p_a is not None]
+        row: dict[str, Any] = {"failed": len(some) - len(valid), "flipped": sum(bool(j.flipped) for j in valid)}
+        if valid:
+            row |= interval([0.5 if j.verdict == "tie" else float(j.verdict == "a") for j in valid], draws, seed)
+        table[objective] = row
+    return table

@@ -1,0 +1,46 @@
+"""Tune the model on revised answers (SL-CAI): the loss is on the answer alone, never on prompt or critique."""
+
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from caif.config import Sft
+from caif.data import Prompt, Revision
+from caif.errors import FAILED, CaifError
+from caif.models import resolve
+from caif.run import Work
+from caif.store import Artifact
+
+
+def sft(work: Work, revised: Artifact, *, cfg: Sft) -> dict[str, Any]:
+    """Train a LoRA adapter on accepted revisions and keep it with its tokenizer."""
+    wanted = targets(revised.rows(Revision), cfg.targets)
+    if not wanted:
+        raise CaifError("sft: no revision was accepted, so there is nothing to learn from", "see caif show", code=FAILED)
+    work.models.release()
+    from caif.training import policy
+    from caif.training.options import sft_options
+    from caif.training.tuning import columns, tune
+
+    model, tokenizer = policy.fresh(resolve.folder(cfg.model), cfg.rank, work.seed)
+    rows = columns(tokenizer, [(prompt.chat, answer) for prompt, answer in wanted])
+    long = [n for n, ids in enumerate(rows["input_ids"]) if len(ids) > cfg.max_length]
+    lost = [n for n in long if not any(rows["completion_mask"][n][: cfg.max_length])]
+    for what, how_many in (("cut to max_length", len(long) - len(lost)), ("prompt alone over max_length", len(lost))):
+        if how_many:
+            work.draft.count(what, how_many)
+    if len(lost) == len(wanted):
+        raise CaifError("sft: every prompt alone is longer than max_length", "raise sft.max_length", code=FAILED)
+    with TemporaryDirectory() as scratch:
+        steps = tune(model, tokenizer, rows, options=sft_options(cfg, work.seed, scratch), tell=work.tell)
+    policy.save(model, work.draft.model, tokenizer)
+    return {"rows": len(wanted) - len(lost), "cut": len(long) - len(lost), "dropped": len(lost), "steps": steps}
+
+
+sft.version = 1
+
+
+def targets(revisions: list[Revision], which: str) -> list[tuple[Prompt, str]]:
+    """Return each prompt with the answers to learn: every accepted revision of its chain, or the final one."""
+    if which == "final":
+        return [(r.prompt, r.final) for r in revisions if r.final is not None]
+    return [(r.prompt, turn.revision) for r in revisions for turn in r.turns if not turn.rejected]

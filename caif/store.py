@@ -1,0 +1,201 @@
+"""Artifacts: what a stage made, in a folder named by everything that could change it.
+
+`store/<stage>-<key>/` holds Parquet tables, perhaps a model, and `artifact.json`, which is written last, so that its
+existence means the artifact is whole. The key digests the stage's name, version, config and its inputs' keys; so a
+finished stage is found again, an edited one is made anew, and two runs that differ late share what came before.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from caif.data import Row, digest
+from caif.errors import CaifError
+
+MANIFEST = "artifact.json"
+
+R = TypeVar("R", bound=Row)
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A finished stage's folder. `facts` is its artifact.json: config, counts, metrics, inputs, versions."""
+
+    folder: Path
+    facts: Mapping[str, Any]
+
+    @property
+    def stage(self) -> str:
+        """The section of the run file that made it."""
+        return str(self.facts["stage"])
+
+    @property
+    def by(self) -> str:
+        """The name of the stage function that made it."""
+        return str(self.facts["by"])
+
+    @property
+    def key(self) -> str:
+        """The digest of all that could change it."""
+        return str(self.facts["key"])
+
+    @property
+    def metrics(self) -> Mapping[str, Any]:
+        """The numbers its stage returned."""
+        return self.facts["metrics"]  # type: ignore[no-any-return]
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many rows of what it holds, and how many were turned away for which reason."""
+        return self.facts["counts"]  # type: ignore[no-any-return]
+
+    @property
+    def model(self) -> Path:
+        """The folder of the model it holds."""
+        return self.folder / "model"
+
+    def rows(self, kind: type[R]) -> list[R]:
+        """Return its rows of one kind, [] if it has none. Each row's id is checked against its content."""
+        file = self.folder / f"{table_name(kind)}.parquet"
+        return read_rows(file, kind) if file.is_file() else []
+
+
+@dataclass
+class Draft:
+    """An artifact while its stage works on it: write rows, count what is turned away, use `model` for weights."""
+
+    folder: Path
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def model(self) -> Path:
+        """Where the stage puts a model; made on first use."""
+        path = self.folder / "model"
+        path.mkdir(exist_ok=True)
+        return path
+
+    def write(self, rows: Sequence[Row], kind: type[Row]) -> None:
+        """Write all rows of one kind."""
+        write_rows(self.folder / f"{table_name(kind)}.parquet", rows, kind)
+        self.counts[table_name(kind)] = len(rows)
+
+    def count(self, what: str, by: int = 1) -> None:
+        """Count an event worth knowing, such as a row turned away and why."""
+        self.counts[what] = self.counts.get(what, 0) + by
+
+
+def table_name(kind: type[Row]) -> str:
+    """Return the file name of a kind of row: its name in lower case."""
+    return kind.__name__.lower()
+
+
+def write_rows(file: Path, rows: Iterable[Row], kind: type[Row]) -> None:
+    """Write rows to Parquet, each as its JSON columns typed by pyarrow; the same rows give the same bytes."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = _schema(kind)
+    table = pa.Table.from_pylist([row.model_dump(mode="json") for row in rows], schema=schema)
+    pq.write_table(table, file, compression="zstd")
+
+
+def read_rows(file: Path, kind: type[R]) -> list[R]:
+    """Read rows back; a row whose id does not match its content is an error, not a row."""
+    import pyarrow.parquet as pq
+
+    return [kind.model_validate(item) for item in pq.read_table(file).to_pylist()]
+
+
+def _schema(kind: type[Row]) -> Any:
+    """Return the Arrow schema of a row, from its pydantic fields, so that an empty table has its columns too."""
+    import pyarrow as pa
+
+    return pa.schema([(name, _arrow(info.annotation)) for name, info in kind.model_fields.items()])
+
+
+def _arrow(annotation: Any) -> Any:
+    import types
+    import typing
+
+    import pyarrow as pa
+    from pydantic import BaseModel
+
+    plain = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+    if annotation in plain:
+        return plain[annotation]
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Literal:
+        return pa.string()
+    if origin is tuple:
+        return pa.list_(_arrow(args[0]))
+    if origin in (types.UnionType, typing.Union):
+        return _arrow(next(arg for arg in args if arg is not type(None)))
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return pa.struct([(name, _arrow(info.annotation)) for name, info in annotation.model_fields.items()])
+    raise TypeError(f"a row field of type {annotation} has no Arrow type")
+
+
+@dataclass(frozen=True)
+class Store:
+    """The folder of all artifacts."""
+
+    root: Path
+
+    def place(self, stage: str, key: str) -> Path:
+        """Return where the artifact of a stage with this key lies, whether made or not."""
+        return self.root / f"{stage}-{key[:16]}"
+
+    def find(self, stage: str, key: str) -> Artifact | None:
+        """Return the finished artifact, or None if it is not there or not whole."""
+        manifest = self.place(stage, key) / MANIFEST
+        if not manifest.is_file():
+            return None
+        facts = json.loads(manifest.read_text(encoding="utf-8"))
+        if facts.get("key") != key:
+            raise CaifError(f"{manifest}: holds key {facts.get('key')}, not {key}", "move that folder away")
+        return Artifact(manifest.parent, facts)
+
+    def draft(self, stage: str, key: str) -> Draft:
+        """Return an empty place to build in. What an interrupted build left there is thrown away."""
+        folder = self.place(stage, key).with_suffix(".partial")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        return Draft(folder)
+
+    def finish(self, draft: Draft, facts: Mapping[str, Any]) -> Artifact:
+        """Make a draft an artifact: everything to disk, the manifest last, then one rename."""
+        manifest = draft.folder / MANIFEST
+        write_text(manifest, json.dumps(facts, indent=1, sort_keys=True, ensure_ascii=False, default=str))
+        for file in draft.folder.rglob("*"):
+            if file.is_file():
+                _sync(file)
+        final = draft.folder.with_suffix("")
+        shutil.rmtree(final, ignore_errors=True)
+        draft.folder.rename(final)
+        _sync(final.parent)
+        return Artifact(final, facts)
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write a text file so that a reader sees the old one or the new one, never half of it."""
+    scratch = file.with_name(f"{file.name}.{os.getpid()}.tmp")
+    scratch.write_text(text, encoding="utf-8")
+    _sync(scratch)
+    scratch.replace(file)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def key_of(stage: str, version: int, identity: object, inputs: Sequence[Artifact | None], seed: int) -> str:
+    """Return an artifact's key: everything that could change its content, and nothing else."""
+    return digest([stage, version, identity, [i.key if i else None for i in inputs], seed])

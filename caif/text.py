@@ -1,0 +1,25 @@
+"""What can be counted in a text without a model: words, sentences, and whether it is a refusal."""
+
+import re
+
+_REFUSAL = re.compile(
+    r"\b(i\W?m sorry|i am sorry|i apologi[sz]e|i can\W?t (help|assist|provide|do|answer)|i cannot|i can not|i won\W?t|"
+    r"i will not|i\W?m (not able|unable)|i am (not able|unable)|as an? (ai|language model)|it (is|would be) not appropriate)",
+    re.IGNORECASE,
+)
+_SENTENCE = re.compile(r"[.!?]+(?=\s|$)")
+
+
+def words(text: str) -> int:
+    """Count words."""
+    return len(text.split())
+
+
+def sentences(text: str) -> int:
+    """Count sentences; a text that never ends one is one sentence."""
+    return max(len(_SENTENCE.findall(text)), 1 if text.strip() else 0)
+
+
+def refuses(text: str) -> bool:
+    """Whether an answer begins as refusals do. Only the first 200 characters count: later ones may quote one."""
+    return bool(_REFUSAL.search(text[:200].replace("\u2019", "'")))

@@ -1,0 +1,92 @@
+"""What TRL's trainers are told, from the run file's values; and what TRL has to say against them, before a run."""
+
+from collections.abc import Callable, Sequence
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from caif.config import Rl, RunConfig, Sft
+
+
+def _shared(seed: int, folder: str) -> dict[str, Any]:
+    """Return what all trainers are told: nothing reported, nothing saved on the way, the same draws every time."""
+    import torch
+
+    from caif.models.local import device, precision
+
+    on_cpu = device() == "cpu"
+    return {
+        "output_dir": folder,
+        "seed": seed % 2**31,
+        "report_to": "none",
+        "save_strategy": "no",
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,  # it would show the last good loss in place of a NaN
+        "disable_tqdm": True,
+        "lr_scheduler_type": "constant",
+        "dataloader_num_workers": 0,
+        "dataloader_pin_memory": False,
+        "use_cpu": on_cpu,
+        "bf16": precision() == torch.bfloat16,
+        "gradient_checkpointing": not on_cpu,  # on a CPU memory is cheaper than a second forward pass
+    }
+
+
+def sft_options(cfg: Sft, seed: int, folder: str) -> dict[str, Any]:
+    """Return the arguments of TRL's SFTConfig."""
+    at_once = share(cfg.batch, cfg.at_once)
+    return _shared(seed, folder) | {
+        "num_train_epochs": cfg.epochs,
+        "learning_rate": cfg.learning_rate,
+        "per_device_train_batch_size": at_once,
+        "gradient_accumulation_steps": cfg.batch // at_once,
+        "max_length": cfg.max_length,
+        "completion_only_loss": True,
+    }
+
+
+def rl_options(cfg: Rl, seed: int, folder: str, weights: Sequence[float] = ()) -> dict[str, Any]:
+    """Return the arguments of TRL's GRPOConfig. One batch of whole groups is sampled, then taken in equal parts."""
+    answers = cfg.generations * cfg.prompts_per_step
+    at_once = share(answers, cfg.at_once)
+    return _shared(seed, folder) | {
+        "max_steps": cfg.steps,
+        "learning_rate": cfg.learning_rate,
+        "per_device_train_batch_size": at_once,
+        "gradient_accumulation_steps": answers // at_once,
+        "num_generations": cfg.generations,
+        "num_iterations": cfg.updates,
+        "beta": cfg.beta,
+        "temperature": cfg.temperature,
+        "max_completion_length": cfg.max_tokens,
+        "multi_objective_aggregation": cfg.aggregation,
+        "reward_weights": list(weights) or None,
+        "disable_dropout": True,
+    }
+
+
+def share(rows: int, limit: int) -> int:
+    """Return the largest equal part of so many rows that is within the limit."""
+    return max(part for part in range(1, min(rows, limit) + 1) if rows % part == 0)
+
+
+def check(config: RunConfig) -> list[str]:
+    """Return TRL's complaints about the run file's values, one line each."""
+    try:
+        from trl import GRPOConfig, SFTConfig
+    except ImportError as error:
+        return [f"training needs torch, transformers, trl and peft: {error}"]
+    found: list[str] = []
+    with TemporaryDirectory() as folder:
+        if config.sft:
+            found += _complaint("sft", SFTConfig, sft_options(config.sft, config.seed, folder))
+        if config.rl:
+            found += _complaint("rl", GRPOConfig, rl_options(config.rl, config.seed, folder))
+    return found
+
+
+def _complaint(section: str, make: Callable[..., Any], options: dict[str, Any]) -> list[str]:
+    try:
+        make(**options)
+    except (ValueError, TypeError, NotImplementedError, ImportError) as error:
+        return [f"[{section}]: {' '.join(str(error).split())}"]
+    return []

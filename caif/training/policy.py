@@ -1,0 +1,58 @@
+"""The model that is trained: a base from a folder with a LoRA adapter over it, and how the adapter is kept."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import set_seed
+
+from caif.errors import CaifError
+from caif.models.local import load
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+ADAPTER = "adapter_config.json"
+
+
+def base(folder: str) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
+    """Load the model that an adapter goes over, and its tokenizer."""
+    if (Path(folder) / ADAPTER).is_file():
+        raise CaifError(f"{folder} is an adapter, not a model to put one over", "name the model it was made for")
+    return load(folder)
+
+
+def lora(rank: int, task: str = "CAUSAL_LM") -> LoraConfig:
+    """Return an adapter over all linear layers but the output matrix."""
+    return LoraConfig(
+        r=rank, lora_alpha=2 * rank, lora_dropout=0.0, bias="none", target_modules="all-linear", task_type=task
+    )
+
+
+def fresh(folder: str, rank: int, seed: int) -> "tuple[PeftModel, PreTrainedTokenizerBase]":
+    """Load a model with a new adapter, which changes nothing until it is trained."""
+    model, tokenizer = base(folder)
+    set_seed(seed % 2**31)  # an adapter begins at random
+    return get_peft_model(model, lora(rank)), tokenizer
+
+
+def tuned(folder: str, adapter: Path) -> "tuple[PeftModel, PreTrainedTokenizerBase]":
+    """Load a model with the adapter that an earlier stage made for it, ready to be trained further."""
+    made_for = json.loads((adapter / ADAPTER).read_text(encoding="utf-8"))["base_model_name_or_path"]
+    if made_for != folder:
+        raise CaifError(f"[rl] trains {folder}, but [sft] tuned {made_for}", "name the same model in both")
+    model, tokenizer = base(folder)
+    return PeftModel.from_pretrained(model, adapter, is_trainable=True), tokenizer
+
+
+def save(model: Any, folder: Path, tokenizer: "PreTrainedTokenizerBase | None" = None) -> None:
+    """Save the adapter, and the tokenizer beside it, so that the folder loads like a model."""
+    model.save_pretrained(folder, selected_adapters=["default"], save_embedding_layers=False)
+    (folder / "README.md").unlink(missing_ok=True)
+    file = folder / ADAPTER
+    config = json.loads(file.read_text(encoding="utf-8"))
+    config["target_modules"] = sorted(config["target_modules"])  # a set: its order differs from process to process
+    file.write_text(json.dumps(config, indent=2, sort_keys=True), encoding="utf-8")
+    if tokenizer is not None:
+        tokenizer.save_pretrained(folder)

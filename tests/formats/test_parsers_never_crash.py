@@ -1,0 +1,113 @@
+"""Whatever a file holds, a reader gives rows or a CaifError, never another error."""
+
+import copy
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from caif.data import Rejected, Row
+from caif.errors import CaifError
+from caif.formats import caif_feedback_formats
+from caif.sources.prompts import from_csv, from_hh_rlhf, from_jsonl, from_oasst, from_parquet
+
+READERS = {
+    **{name: factory() for name, factory in caif_feedback_formats().items()},
+    "oasst ranks": caif_feedback_formats()["oasst"](ranks=True),
+    "prompts: jsonl": lambda path: from_jsonl(path)(),
+    "prompts: jsonl by column": lambda path: from_jsonl(path, column="prompt", tags_column="tags")(),
+    "prompts: csv": lambda path: from_csv(path)(),
+    "prompts: parquet": lambda path: from_parquet(path)(),
+    "prompts: hh-rlhf": lambda path: from_hh_rlhf(path)(),
+    "prompts: oasst": lambda path: from_oasst(path)(),
+}
+OF_FILE = {
+    "thumbs.jsonl": ("caif",),
+    "hh.jsonl": ("hh-rlhf", "prompts: hh-rlhf"),
+    "oasst.jsonl": ("oasst", "oasst ranks", "prompts: oasst"),
+    "open_webui_export.json": ("open-webui",),
+    "prompts.jsonl": ("prompts: jsonl", "prompts: jsonl by column"),
+}
+WORDS = st.sampled_from(["user", "assistant", "prompter", "m1", "m2", "\n\nHuman: a\n\nAssistant: b", "", "\ud800", "1"])
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | WORDS
+VALUES = LEAVES | st.lists(LEAVES, max_size=2) | st.dictionaries(WORDS, LEAVES, max_size=2)
+quick = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def reads(name, path):
+    """Assert that a reader gives rows, each with a place if it is rejected, or stops with a CaifError."""
+    try:
+        for row in READERS[name](path):
+            assert isinstance(row, Row)
+            assert not isinstance(row, Rejected) or (row.where.startswith(path.name) and row.reason)
+            row.model_dump_json()
+    except CaifError as error:
+        assert "\n" not in str(error)  # noqa: PT017 - the error is one way to pass, not the point
+
+
+@quick
+@given(content=st.binary(max_size=300))
+def test_any_bytes(tmp_path, content):
+    """Bytes of any kind, as they come."""
+    path = tmp_path / "in.file"
+    path.write_bytes(content)
+    for name in READERS:
+        reads(name, path)
+
+
+@pytest.mark.parametrize("file", OF_FILE)
+@settings(quick, max_examples=150)
+@given(data=st.data())
+def test_a_row_with_any_of_its_values_replaced(file, golden, tmp_path, data):
+    """Every field of every format, at any depth, with a value of every type."""
+    rows = _rows(golden(file))
+    row = copy.deepcopy(data.draw(st.sampled_from(rows)))
+    for _ in range(data.draw(st.integers(1, 3))):
+        _replace(row, data)
+    path = tmp_path / "in.file"
+    path.write_text(json.dumps([row]) if file.endswith(".json") else json.dumps(row), encoding="utf-8")
+    for name in OF_FILE[file]:
+        reads(name, path)
+
+
+def _rows(path):
+    texts = [path.read_text()] if path.suffix == ".json" else path.read_text().splitlines()
+    values = []
+    for text in texts:
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError:
+            continue
+        values.extend(value if isinstance(value, list) else [value])
+    return [value for value in values if isinstance(value, dict)]
+
+
+def _replace(row, data):
+    """Go down at random and put any value where the way ends."""
+    here = row
+    while here:
+        key = data.draw(st.sampled_from(sorted(here))) if isinstance(here, dict) else data.draw(st.integers(0, len(here) - 1))
+        below = here[key]
+        if not below or not isinstance(below, (dict, list)) or data.draw(st.integers(0, 3)) == 0:
+            here[key] = data.draw(VALUES)
+            return
+        here = below
+
+
+@pytest.mark.parametrize("name", [name for name in READERS if name != "prompts: parquet"])
+@pytest.mark.parametrize("file", [*OF_FILE, "prompts.csv"])
+def test_the_file_of_another_product(name, file, golden):
+    """A wrong format is told, not read as something else."""
+    reads(name, golden(file))
+
+
+@pytest.mark.parametrize("file", [*OF_FILE, "prompts.csv"])
+def test_a_file_cut_anywhere(file, golden, tmp_path):
+    """A torn file is a shorter one or an error."""
+    content = golden(file).read_bytes()
+    path = tmp_path / "in.file"
+    for end in range(1, len(content), 1 + len(content) // 60):
+        path.write_bytes(content[:end])
+        for name in OF_FILE.get(file, ("prompts: csv",)):
+            reads(name, path)
