@@ -20,7 +20,17 @@ from caif.files import load
 TUNED = "tuned"
 """The model that [sft] makes, where a feedback source asks for a model by name."""
 
-SafeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")]
+_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
+
+
+def _no_device(name: str) -> str:
+    if _DEVICE.match(name):
+        raise ValueError(f"{name!r} is a device on Windows, so no folder can be called so")
+    return name
+
+
+SafeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$"), AfterValidator(_no_device)]
+"""A name that is safe as a folder's."""
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -60,7 +70,9 @@ class Part(Frozen):
         if isinstance(given, dict) and "options" not in given:
             known = set(cls.model_fields) - {"options"}
             own = {key: value for key, value in given.items() if key in known}
-            return own | {"options": {key: value for key, value in given.items() if key not in known}}
+            rest = {key: value for key, value in given.items() if key not in known}
+            models = {key: ModelSpec(**rest[key]) for key in ("model", "judge") if isinstance(rest.get(key), dict)}
+            return own | {"options": rest | models}
         return given
 
 
@@ -117,7 +129,7 @@ class Sft(Frozen):
 class Source(Part):
     """One feedback source under a name; the name is what reports and weights call it."""
 
-    name: str = ""
+    name: SafeName | Literal[""] = ""
 
     @property
     def label(self) -> str:
@@ -142,6 +154,8 @@ class Reward(Frozen):
     """
 
     model: ModelSpec
+    trainer: str = ""
+    """A plugin's trainer to take this stage's place; the same in [rl]."""
     rank: Annotated[int, Field(ge=0)] = 0
     decay: Weight | Literal["auto"] = "auto"
     """How much large head weights cost; "auto" takes what predicts prompts best that it was not fitted on."""
@@ -160,6 +174,7 @@ class Rl(Frozen):
     """
 
     model: ModelSpec
+    trainer: str = ""
     weights: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = {}
     rewards: dict[SafeName, Part] = {}
     steps: Count = 100
@@ -293,11 +308,17 @@ def _named(value: Any, models: dict[str, Any], where: str) -> Any:
 QUICKSTART = "quickstart"
 
 
+def locate(path: Path | str) -> Path:
+    """Return the run file's path; `quickstart` is the packaged one."""
+    return Path(str(files("caif") / "quickstart" / "run.toml")) if str(path) == QUICKSTART else Path(path)
+
+
 def read(path: Path | str, overrides: Sequence[str] = ()) -> RunConfig:
-    """Read a run file, or the packaged `quickstart`, with `key=value` overrides put over it."""
-    file = Path(path)
-    if str(path) == QUICKSTART:
-        file = Path(str(files("caif") / "quickstart" / "run.toml"))
+    """Read a run file, or the packaged `quickstart`, with `key=value` overrides put over it.
+
+    A path in the file starts at the file's folder, a path in an override at the current one.
+    """
+    file = locate(path)
     table = load(file)
     for override in overrides:
         _override(table, override)
@@ -306,6 +327,9 @@ def read(path: Path | str, overrides: Sequence[str] = ()) -> RunConfig:
         return RunConfig.model_validate(table, context={"base": file.parent.resolve()})
     except ValidationError as error:
         raise explain(error, RunConfig, file) from None
+
+
+_PATHS = ("constitution", "path", "examples")
 
 
 def _override(table: dict[str, Any], override: str) -> None:
@@ -317,6 +341,10 @@ def _override(table: dict[str, Any], override: str) -> None:
     except tomllib.TOMLDecodeError:
         value = text  # a bare word is a text
     *path, last = key.split(".")
+    if last in _PATHS and isinstance(value, str):
+        value = str(Path.cwd() / Path(value).expanduser())
+    elif key == "plugins" and isinstance(value, list):
+        value = [str(Path.cwd() / Path(str(file)).expanduser()) for file in value]
     here: Any = table
     try:
         for name in path:

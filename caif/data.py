@@ -7,15 +7,18 @@ judgement that failed carries no probability, and what could not be used is a `R
 
 import hashlib
 import json
-import math
 import random
 from collections.abc import Sequence
-from typing import ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from caif.text import is_whole
 
 Verdict = Literal["a", "b", "tie", "not_applicable", "invalid", "refused", "filtered", "error"]
 Split = Literal["train", "heldout"]
+Share = Annotated[float, Field(ge=0, le=1)]
+Weight = Annotated[float, Field(ge=0)]
 Finish = Literal["stop", "length", "refused", "filtered", "error"]
 
 FAILURES = ("invalid", "refused", "filtered", "error")
@@ -34,9 +37,18 @@ def rng(*seeds: object) -> random.Random:
 
 
 class Frozen(BaseModel):
-    """A value that cannot change and takes no field it does not know."""
+    """A value that cannot change, takes no field it does not know, and holds no number that is none."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*")
+    @classmethod
+    def _storable(cls, value: Any) -> Any:
+        """Refuse half a surrogate pair here: no file can hold it, so the row would be lost where it is written."""
+        for text in value if isinstance(value, tuple) else (value,):
+            if isinstance(text, str) and not is_whole(text):
+                raise ValueError(f"text holds half a surrogate pair: {ascii(text):.60}")
+        return value
 
 
 class Row(Frozen):
@@ -114,10 +126,15 @@ class Prompt(Row):
         """The last user message: what people see in a table."""
         return self.messages[-1].content
 
+    @property
+    def opening(self) -> str:
+        """The first user message. A system message does not count: one that all prompts share would make them one."""
+        return next(message.content for message in self.messages if message.role == "user")
+
 
 def split_of(prompt: Prompt, heldout: float, *seeds: object) -> Split:
     """Return the split of a prompt. It depends on how its conversation begins, so that no conversation is in both."""
-    return "heldout" if rng("split", *seeds, prompt.messages[0].content).random() < heldout else "train"
+    return "heldout" if rng("split", *seeds, prompt.opening).random() < heldout else "train"
 
 
 class Completion(Row):
@@ -179,7 +196,7 @@ class Judgement(Row):
     verdict: Verdict
     judge: str
     source: str = ""
-    p_a: float | None = None
+    p_a: Share | None = None
     logit_ab: float | None = None
     logit_ba: float | None = None
     mass: float | None = None
@@ -190,8 +207,8 @@ class Judgement(Row):
     def _failures_carry_nothing(self) -> Self:
         if (self.p_a is not None) != (self.verdict in ("a", "b", "tie")):
             raise ValueError(f"a judgement with verdict {self.verdict!r} and p_a {self.p_a} is not possible")
-        if self.p_a is not None and not (math.isfinite(self.p_a) and 0 <= self.p_a <= 1):
-            raise ValueError(f"p_a must lie in [0, 1], not {self.p_a}")
+        if self.p_a is not None and {"a": self.p_a, "b": 1 - self.p_a}.get(self.verdict, 1.0) < 0.5:
+            raise ValueError(f"verdict {self.verdict!r} contradicts p_a {self.p_a}")
         return self
 
 
@@ -201,18 +218,12 @@ class Preference(Row):
     prompt: Prompt
     chosen: str
     rejected: str
-    probability: float
-    weight: float = 1.0
+    probability: Share
+    weight: Weight = 1.0
     objective: str
     principle: str = ""
     source: str = ""
     rater: str = ""
-
-    @model_validator(mode="after")
-    def _sane(self) -> Self:
-        _check_number("probability", self.probability, 0, 1)
-        _check_number("weight", self.weight, 0, math.inf)
-        return self
 
 
 class Rating(Row):
@@ -221,16 +232,11 @@ class Rating(Row):
     prompt: Prompt
     completion: str
     up: bool
-    weight: float = 1.0
+    weight: Weight = 1.0
     objective: str
     source: str = ""
     rater: str = ""
     reason: str = ""
-
-    @model_validator(mode="after")
-    def _sane(self) -> Self:
-        _check_number("weight", self.weight, 0, math.inf)
-        return self
 
 
 class Rejected(Row):
@@ -239,8 +245,3 @@ class Rejected(Row):
     where: str
     reason: str
     detail: str = ""
-
-
-def _check_number(name: str, value: float, low: float, high: float) -> None:
-    if not (math.isfinite(value) and low <= value <= high):
-        raise ValueError(f"{name} must be a finite number in [{low}, {high}], not {value}")

@@ -1,20 +1,25 @@
 """Read a TOML, YAML or JSON file into plain values, refusing whatever reads one way and means another.
 
 Duplicate keys, alias bombs, tagged Python objects, deep nesting and files over 1 MB are refused with file and line.
+Whatever is wrong with a file, the error is a CaifError.
 """
 
 import json
 import re
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from caif.errors import CaifError
+from caif.text import is_whole
 
 MAX_BYTES = 1_000_000
 MAX_ALIASES = 20
+MAX_DEPTH = 20
+MAX_VALUES = 100_000
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -27,19 +32,45 @@ def load(path: Path) -> dict[str, Any]:
         content = readers[path.suffix](text, path)
     except RecursionError:
         raise CaifError(f"{path}: nested too deep", "flatten it") from None
+    except (ValueError, LookupError, AttributeError) as error:  # unwrapped: 5,000 digits, a 13th month, !!bool x
+        raise CaifError(f"{path}: a value cannot be read: {error}", "mend that value") from None
     if not isinstance(content, dict) or not content:
         raise CaifError(f"{path}: is empty or not a table of keys", "start from an example: caif run --help")
+    _refuse_unwieldy(content, path)
     return content
+
+
+def _refuse_unwieldy(content: object, path: Path) -> None:
+    """Refuse what is small on disk and huge or bottomless to walk, as aliases of aliases are, and keys and texts that break."""
+    waiting, seen = [(content, 0)], 0
+    while waiting:
+        value, depth = waiting.pop()
+        seen += 1
+        if depth > MAX_DEPTH:
+            raise CaifError(f"{path}: nested too deep", "flatten it")
+        if seen > MAX_VALUES:
+            raise CaifError(f"{path}: holds more than {MAX_VALUES} values", "is this the right file?")
+        if isinstance(value, str) and not is_whole(value):
+            raise CaifError(f"{path}: a text holds half a surrogate pair: {ascii(value):.60}", "write the whole character")
+        if isinstance(value, dict):
+            if wrong := [key for key in value if not isinstance(key, str)]:
+                raise CaifError(f"{path}: key {wrong[0]!r:.60} is not a text", "write it in quotes")
+            waiting.extend((part, depth + 1) for pair in value.items() for part in pair)
+        elif isinstance(value, (list, tuple, set)):
+            waiting.extend((part, depth + 1) for part in value)
 
 
 def read_text(path: Path, limit: int = MAX_BYTES) -> str:
     """Return a UTF-8 file's text, without a byte order mark."""
-    if not path.is_file():
-        near = sorted(p.name for p in path.parent.glob(f"*{path.suffix}"))[:5] if path.parent.is_dir() else []
-        raise CaifError(f"{path}: no such file", f"there is: {', '.join(near)}" if near else "check the path")
-    if (size := path.stat().st_size) > limit:
-        raise CaifError(f"{path}: {size} bytes is over the limit of {limit}", "is this the right file?")
-    raw = path.read_bytes()
+    try:
+        if not path.is_file():
+            near = sorted(p.name for p in path.parent.glob(f"*{path.suffix}"))[:5] if path.parent.is_dir() else []
+            raise CaifError(f"{path}: no such file", f"there is: {', '.join(near)}" if near else "check the path")
+        if (size := path.stat().st_size) > limit:
+            raise CaifError(f"{path}: {size} bytes is over the limit of {limit}", "is this the right file?")
+        raw = path.read_bytes()
+    except OSError as error:
+        raise CaifError(f"{path}: cannot be read: {error.strerror}", "check the path and its permissions") from None
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -58,9 +89,9 @@ def _toml(text: str, path: Path) -> object:
 
 def _json(text: str, path: Path) -> object:
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        keys = [key for key, _ in pairs]
-        if doubled := {key for key in keys if keys.count(key) > 1}:
-            raise CaifError(f"{path}: key {sorted(doubled)[0]!r} stands twice in one table", "remove one")
+        for key, times in Counter(key for key, _ in pairs).items():
+            if times > 1:
+                raise CaifError(f"{path}: key {key!r} stands twice in one table", "remove one")
         return dict(pairs)
 
     try:
@@ -84,6 +115,8 @@ class _Strict(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[object] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key is not a text", key.start_mark)
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"key {key.value!r} stands twice", key.start_mark)
             seen.add(key.value)
@@ -102,4 +135,4 @@ def _yaml(text: str, path: Path) -> object:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise CaifError(f"{path}:{line}: not valid YAML: {error.problem}", "mend that line") from None
     except yaml.YAMLError as error:
-        raise CaifError(f"{path}: not valid YAML: {error}", "mend the file") from None
+        raise CaifError(f"{path}: not valid YAML: {' '.join(str(error).split())}", "mend the file") from None

@@ -1,25 +1,32 @@
 """Load plugins one by one, look parts up by name, and say what is wrong with a part's options.
 
-A broken plugin costs its own parts and a loud warning, never the run; with CAIF_STRICT_PLUGINS=1 it is an error. A
-misspelt hook, a default argument in a hook and a name offered twice are errors always: they would change results in silence.
+A broken plugin costs its own parts and a complaint, never the run; with CAIF_STRICT_PLUGINS=1 it is an error. A misspelt
+or unmarked hook, a default argument in a hook and a name offered twice are errors always: they would change results in
+silence.
 """
 
 import importlib
-import importlib.util
 import inspect
 import os
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import pluggy
 from pydantic import ConfigDict, ValidationError, validate_call
+from pydantic_core import to_jsonable_python
 
 from caif import hookspecs
+from caif.config import ModelSpec
+from caif.data import digest
 from caif.errors import CaifError, nearest
+from caif.models import resolve
 
 BUILT_IN = ("caif.sources", "caif.formats", "caif.models", "caif.metrics", "caif.recipe")
 """Modules with caif's own parts; light to import, since their parts import what is heavy when made."""
@@ -29,10 +36,11 @@ OBSERVERS = ("caif_stage_started", "caif_stage_finished")
 
 
 class Part(NamedTuple):
-    """A factory and the plugin that offers it."""
+    """A factory, the plugin that offers it, and what tells that plugin's code from other code."""
 
     factory: Callable[..., Any]
     plugin: str
+    code: object = ""
 
 
 @dataclass
@@ -43,6 +51,12 @@ class Loaded:
     origin: str
     hooks: tuple[str, ...] = ()
     error: str = ""
+    code: object = ""
+
+    @property
+    def id(self) -> str:
+        """The plugin's name and where it comes from: a file, or a distribution and its version."""
+        return f"{self.name}:{self.origin}"
 
 
 @dataclass
@@ -61,68 +75,128 @@ class Plugins:
         """Return the factories of a kind by name."""
         return {name: part.factory for name, part in self.parts[hook].items()}
 
+    def complaints(self) -> list[str]:
+        """Return one line for each broken plugin: its name, where it comes from, and what is wrong."""
+        return [f"plugin {one.name} ({one.origin}) is broken: {one.error}" for one in self.loaded if one.error]
+
     def make(self, hook: str, name: str, options: Mapping[str, Any], base: Path | None = None) -> Any:
         """Return the part of that name made with these options; relative paths start at `base`."""
-        part = self._part(hook, name)
-        given = {key: _placed(part.factory, key, value, base) for key, value in options.items()}
+        part, given = self._part(hook, name), self.typed(hook, name, options, base)
         checked = validate_call(config=ConfigDict(arbitrary_types_allowed=True))(part.factory)
         try:
             return checked(**given)
         except ValidationError as error:
             raise _wrong_option(error, name, part) from None
 
+    def typed(self, hook: str, name: str, options: Mapping[str, Any], base: Path | None = None) -> dict[str, Any]:
+        """Return a part's options with its models as specs and its paths starting at `base`."""
+        factory = self._part(hook, name).factory
+        return {key: _typed(factory, key, value, base) for key, value in options.items()}
+
     def identity(self, hook: str, name: str, options: Mapping[str, Any], base: Path | None = None) -> object:
-        """Return what tells this part's results from others': plugin, options, and files by their content."""
-        part = self._part(hook, name)
-        said = {key: _content(_placed(part.factory, key, value, base)) for key, value in sorted(options.items())}
-        return [name, part.plugin, _code(part), said]
+        """Return what tells this part's results from others': code, options with defaults, and files by content.
+
+        The option `format` names a part too, and its code is then part of what the feedback is.
+        """
+        part, given = self._part(hook, name), self.typed(hook, name, options, base)
+        said = {key: _content(value) for key, value in (_defaults(part.factory) | given).items()}
+        reader = self.parts["caif_feedback_formats"].get(str(said.get("format")))
+        return [name, part.code, said, reader.code if reader else ""]
 
     def _part(self, hook: str, name: str) -> Part:
         if name not in self.parts[hook]:
-            raise CaifError(f"{name!r} is not offered by {hook}", nearest(name, self.parts[hook]))
+            remedy = "; ".join([nearest(name, self.parts[hook]), *self.complaints()])
+            raise CaifError(f"{name!r} is not offered by {hook}", remedy)
         return self.parts[hook][name]
 
 
-def load(files: Sequence[Path] = (), folders: Sequence[Path] = ()) -> Plugins:
-    """Load caif's own parts, installed plugins, and single files. CAIF_PLUGINS=none leaves installed ones out."""
+def load(files: Sequence[Path] = (), folders: Sequence[Path] = (), objects: Sequence[Any] = ()) -> Plugins:
+    """Load caif's own parts, installed plugins, single files, and modules or namespaces that a program gives.
+
+    CAIF_PLUGINS=none leaves installed ones out.
+    """
     manager = pluggy.PluginManager("caif")
     manager.add_hookspecs(hookspecs)
     plugins = Plugins(manager, [])
     for module in BUILT_IN:
         _register(plugins, module, "built in", lambda module=module: importlib.import_module(module))
-    allowed = os.environ.get("CAIF_PLUGINS", "all").split(",")
-    for entry in entry_points(group="caif"):
-        if "all" in allowed or entry.name in allowed:
-            dist = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "unknown distribution"
-            _register(plugins, entry.name, dist, entry.load)
-    singles = [file for folder in folders if folder.is_dir() for file in sorted(folder.glob("*.py"))]
+    for entry in _installed():
+        dist = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "unknown distribution"
+        _register(plugins, entry.name, dist, entry.load)
+    singles = [file for folder in folders if folder.is_dir() for file in sorted(folder.glob("[!._]*.py"))]
+    for file in files:
+        if not file.is_file():
+            raise CaifError(f"plugin {file}: no such file", "mend `plugins` in the run file")
     for file in dict.fromkeys(path.resolve() for path in (*singles, *files)):
         _register(plugins, file.stem, str(file), lambda file=file: _import_file(file))
+    for n, given in enumerate(objects):
+        name = getattr(given, "__name__", f"object-{n}")
+        _register(plugins, name, getattr(given, "__file__", None) or "given in Python", lambda given=given: given)
     plugins.parts = {hook: _collect(plugins, hook) for hook in PARTS}
     return plugins
+
+
+def _installed() -> list[Any]:
+    """Return the entry points that CAIF_PLUGINS allows: `all`, `none`, or names with commas between them."""
+    found = list(entry_points(group="caif"))
+    allowed = [name.strip() for name in (os.environ.get("CAIF_PLUGINS") or "all").split(",")]
+    for name in allowed:
+        if name not in (known := ["all", "none", *(entry.name for entry in found)]):
+            raise CaifError(f"CAIF_PLUGINS: no plugin {name!r} is installed", nearest(name, known))
+    return [entry for entry in found if "all" in allowed or entry.name in allowed]
 
 
 def _register(plugins: Plugins, name: str, origin: str, importer: Callable[[], Any]) -> None:
     loaded = Loaded(name, origin)
     plugins.loaded.append(loaded)
-    try:
+    module: Any = None
+    with _isolated(loaded):
         module = importer()
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with one plugin, the others work
-        loaded.error = f"{type(error).__name__}: {error}"
-        if os.environ.get("CAIF_STRICT_PLUGINS") == "1":
-            raise CaifError(f"plugin {name} ({origin}) cannot be loaded: {loaded.error}", "mend or remove it") from error
+        _check_arguments(module)
+    if loaded.error:
         return
     _refuse_mistakes(name, module)
-    plugins.manager.register(module, f"{name}:{origin}")
+    loaded.code = [name, origin] if origin == "built in" else _code(loaded, module)
     loaded.hooks = tuple(sorted(hook for hook in vars(module) if hook in (*PARTS, *OBSERVERS)))
+    with _isolated(loaded):
+        plugins.manager.register(module, loaded.id)
+
+
+@contextmanager
+def _isolated(loaded: Loaded, what: str = "") -> Iterator[None]:
+    """Keep what goes wrong in one plugin from the others, unless CAIF_STRICT_PLUGINS=1."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:  # whatever is wrong with one plugin, the others work
+        why = " ".join(f"{what}{type(error).__name__}: {error}".split())
+        loaded.error = f"{loaded.error}; {why}" if loaded.error else why
+        if os.environ.get("CAIF_STRICT_PLUGINS") == "1":
+            raise CaifError(f"plugin {loaded.name} ({loaded.origin}) is broken: {why}", "mend or remove it") from error
+
+
+def _marked(value: Any) -> bool:
+    return callable(value) and isinstance(getattr(value, "caif_impl", None), dict)
+
+
+def _check_arguments(module: Any) -> None:
+    """Refuse a hook whose arguments are not those it will be called with."""
+    for hook in (*PARTS, *OBSERVERS):
+        given = vars(module).get(hook)
+        wanted = inspect.signature(vars(hookspecs)[hook]).parameters
+        takes = inspect.signature(given).parameters if _marked(given) else wanted
+        if list(takes) != list(wanted):
+            raise TypeError(f"{hook} takes ({', '.join(takes)}) and must take ({', '.join(wanted)})")
 
 
 def _refuse_mistakes(name: str, module: Any) -> None:
-    """Refuse what pluggy would take in silence: a hook nobody calls, and arguments that are never passed."""
+    """Refuse what pluggy would take in silence: hooks that nobody calls, and arguments that are never passed."""
     for attribute, value in vars(module).items():
-        if not (callable(value) and hasattr(value, "caif_impl")):
+        known = attribute in (*PARTS, *OBSERVERS)
+        if known and callable(value) and not _marked(value):
+            raise CaifError(f"plugin {name}: {attribute} is not marked as a hook", "write @hookimpl over it")
+        if not _marked(value):
             continue
-        if attribute not in (*PARTS, *OBSERVERS):
+        if not known:
             raise CaifError(f"plugin {name}: {attribute} is no hook of caif", nearest(attribute, (*PARTS, *OBSERVERS)))
         if any(p.default is not p.empty for p in inspect.signature(value).parameters.values()):
             raise CaifError(f"plugin {name}: {attribute} has a default argument", "hooks take none: remove the default")
@@ -130,42 +204,66 @@ def _refuse_mistakes(name: str, module: Any) -> None:
 
 def _collect(plugins: Plugins, hook: str) -> dict[str, Part]:
     parts: dict[str, Part] = {}
+    by_id = {loaded.id: loaded for loaded in plugins.loaded}
     for implementation in getattr(plugins.manager.hook, hook).get_hookimpls():
-        try:
-            offered = dict(implementation.function())
-        except Exception as error:  # noqa: BLE001 - isolation, as above
-            _broken(plugins, implementation.plugin_name, f"{hook}: {type(error).__name__}: {error}")
-            continue
+        loaded = by_id[implementation.plugin_name]
+        offered: dict[str, Any] = {}
+        with _isolated(loaded, f"{hook}: "):
+            offered = _factories(implementation.function())
         for name, factory in offered.items():
             if name in parts:
-                both = f"{parts[name].plugin} and {implementation.plugin_name}"
+                both = f"{parts[name].plugin} and {loaded.id}"
                 raise CaifError(f"{name!r} is offered twice by {hook}: by {both}", "rename or remove one")
-            parts[name] = Part(factory, implementation.plugin_name)
+            parts[name] = Part(factory, loaded.id, loaded.code)
     return parts
 
 
-def _broken(plugins: Plugins, plugin: str, why: str) -> None:
-    if os.environ.get("CAIF_STRICT_PLUGINS") == "1":
-        raise CaifError(f"plugin {plugin}: {why}", "mend or remove it")
-    for loaded in plugins.loaded:
-        if plugin == f"{loaded.name}:{loaded.origin}":
-            loaded.error = why
+def _factories(offered: Mapping[str, Any]) -> dict[str, Any]:
+    for name, factory in offered.items():
+        if not callable(factory) or inspect.isclass(factory):
+            raise TypeError(f"{name!r} is not a factory but {factory!r:.60}; give a function that returns the part")
+    return dict(offered)
 
 
-def _import_file(file: Path) -> Any:
-    if not file.is_file():
-        raise FileNotFoundError(f"no such file: {file}")
-    spec = importlib.util.spec_from_file_location(f"caif_plugin_{file.stem}", file)
-    assert spec is not None  # noqa: S101 - it is a .py file
-    assert spec.loader is not None  # noqa: S101
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+def _import_file(file: Path) -> ModuleType:
+    """Run a file as a module. It is compiled as it stands, since a stale .pyc would run under the new file's key."""
+    module = ModuleType(f"caif_plugin_{file.stem}_{digest(str(file))[:8]}")
+    module.__file__ = str(file)
+    sys.modules[module.__name__] = module  # where dataclasses and pickle look for it
+    try:
+        exec(compile(file.read_bytes(), str(file), "exec", dont_inherit=True), vars(module))  # noqa: S102 - a plugin
+    except BaseException:
+        del sys.modules[module.__name__]
+        raise
     return module
+
+
+def _code(loaded: Loaded, module: Any) -> object:
+    """Return what stands for a plugin's code in a key: a file's content, or a package's version and content."""
+    if not vars(module).get("__file__"):
+        return [loaded.name, _sources(loaded, module)]
+    file = Path(vars(module)["__file__"])
+    if str(file) == loaded.origin:  # a single file is the same plugin wherever it lies
+        return [loaded.name, content_digest(file)]
+    files = sorted(file.parent.rglob("*.py")) if file.name == "__init__.py" else [file]
+    return [loaded.id, *map(content_digest, files)]
+
+
+def _sources(loaded: Loaded, module: Any) -> list[str]:
+    """Return the source of the factories that a program gives; what is wrong with a hook is said when it is collected."""
+    offered: list[Any] = []
+    for hook in PARTS:
+        with suppress(Exception):
+            offered += vars(module)[hook]().values()
+    try:
+        return [inspect.getsource(factory) for factory in offered]
+    except (OSError, TypeError):
+        raise CaifError(f"the code of plugin {loaded.name} cannot be read", "write it into a file") from None
 
 
 def _wrong_option(error: ValidationError, name: str, part: Part) -> CaifError:
     first = error.errors(include_url=False)[0]
-    option = str(first["loc"][0]) if first["loc"] else "?"
+    option = ".".join(map(str, first["loc"])) or "?"
     known = [p for p in inspect.signature(part.factory).parameters]
     if first["type"] == "unexpected_keyword_argument":
         return CaifError(f"{name} has no option {option!r}", nearest(option, known))
@@ -174,18 +272,31 @@ def _wrong_option(error: ValidationError, name: str, part: Part) -> CaifError:
     return CaifError(f"{name}: option {option}: {first['msg'].lower()}, not {first['input']!r:.80}")
 
 
-def _placed(factory: Callable[..., Any], key: str, value: Any, base: Path | None) -> Any:
-    """Turn a path option into a path that starts at the run file's folder."""
+def _typed(factory: Callable[..., Any], key: str, value: Any, base: Path | None) -> Any:
+    """Turn what a run file can say into what the option is: a path from the run file's folder, or a model."""
     parameter = inspect.signature(factory).parameters.get(key)
-    if parameter is None or "Path" not in str(parameter.annotation) or not isinstance(value, str):
-        return value
-    return (base or Path()) / Path(value).expanduser()
+    kind = "" if parameter is None else str(parameter.annotation)
+    if isinstance(value, list):
+        return [_typed(factory, key, item, base) for item in value]
+    if "ModelSpec" in kind and isinstance(value, (str, dict)):
+        with suppress(ValidationError):  # what is no model is refused with the other options
+            return ModelSpec.model_validate(value)
+    return (base or Path()) / Path(value).expanduser() if "Path" in kind and isinstance(value, str) else value
+
+
+def _defaults(factory: Callable[..., Any]) -> dict[str, Any]:
+    return {p.name: p.default for p in inspect.signature(factory).parameters.values() if p.default is not p.empty}
 
 
 def _content(value: Any) -> object:
-    if not isinstance(value, Path):
-        return value
-    return content_digest(value)
+    """Return what stands for an option in a key: a file's content, a model's weights or endpoint, or the value."""
+    if isinstance(value, Path):
+        return content_digest(value)
+    if isinstance(value, ModelSpec):
+        return resolve.identity(value)
+    if isinstance(value, (list, tuple)):
+        return [_content(item) for item in value]
+    return to_jsonable_python(value, fallback=lambda other: f"{type(other).__module__}.{type(other).__qualname__}")
 
 
 def content_digest(path: Path) -> str:
@@ -199,9 +310,3 @@ def content_digest(path: Path) -> str:
         while block := source.read(1 << 20):
             state.update(block)
     return state.hexdigest()
-
-
-def _code(part: Part) -> str:
-    """Return the digest of a single-file plugin's code: edit it and its results are others. Packages have versions."""
-    file = Path(inspect.getsourcefile(part.factory) or "")
-    return content_digest(file) if part.plugin.endswith(".py") else ""

@@ -1,7 +1,11 @@
 """The whole way, top to bottom: from a constitution and people's thumbs to a trained policy and a report."""
 
+from functools import partial
+
+from caif.config import Reward, Rl
+from caif.data import digest
 from caif.hookspecs import hookimpl
-from caif.run import Run
+from caif.run import Run, Stage
 from caif.stages.collect import collect
 from caif.stages.combine import combine
 from caif.stages.constitution import constitution
@@ -32,11 +36,24 @@ def constitutional(run: Run) -> Artifact | None:
     feedback = [run.build(collect, law, asked, samples, revised, tuned, cfg=source, name=source.label)
                 for source in c.feedback]
     mixture  = run.build(combine, asked, *feedback, cfg=c.combine)                   # AI labels + people
-    rewards  = run.build(reward, mixture, cfg=c.reward)                              # one head per objective
-    policy   = run.build(rl, asked, tuned, rewards, cfg=c.rl)                        # several objectives
+    rewards  = run.build(trainer(run, reward, c.reward), mixture, cfg=c.reward)      # one head per objective
+    policy   = run.build(trainer(run, rl, c.rl), asked, tuned, rewards, cfg=c.rl)    # several objectives
     scores   = run.build(evaluate, law, asked, drafts, tuned, policy, rewards, cfg=c.evaluate)
     return     run.build(report, law, asked, drafts, revised, tuned, samples, *feedback, mixture, rewards, policy, scores,
                          cfg=c.report)
+
+
+def trainer(run: Run, stage: Stage, cfg: Reward | Rl | None) -> Stage:
+    """Return the stage, or the plugin's trainer that its section names, in the stage's place and under its name.
+
+    The plugin's code is the trainer's version, so an edited trainer trains anew.
+    """
+    if cfg is None or not cfg.trainer:
+        return stage
+    chosen = partial(run.plugins.make("caif_trainers", cfg.trainer, {}))
+    code = run.plugins.identity("caif_trainers", cfg.trainer, {})
+    chosen.__name__, chosen.version = stage.__name__, int(digest(code)[:12], 16)  # type: ignore[attr-defined]
+    return chosen  # type: ignore[return-value]
 
 
 @hookimpl

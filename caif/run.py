@@ -141,6 +141,12 @@ class Run:
             self._ledger = Ledger(self.home / "ledger.db")
         return self._ledger
 
+    def close(self) -> None:
+        """Close the ledger, if it was opened."""
+        if self._ledger is not None:
+            self._ledger.close()
+            self._ledger = None
+
     def build(self, stage: Stage, *inputs: Artifact | None, cfg: Any, name: str = "") -> Artifact | None:
         """Return the stage's artifact, from the store or newly made; None if the run file leaves the stage out."""
         if cfg is None:
@@ -180,7 +186,7 @@ class Run:
             return resolve.identity(cfg)
         if isinstance(cfg, Part):
             own = {n: self.identity(getattr(cfg, n)) for n in type(cfg).model_fields if n not in ("use", "options")}
-            return [own, self.plugins.identity(_hook_of(cfg, self.plugins), cfg.use, cfg.options, self.base)]
+            return [own, self.plugins.identity(hook_of(cfg, self.plugins), cfg.use, cfg.options, self.base)]
         if isinstance(cfg, BaseModel):
             return {name: self.identity(getattr(cfg, name)) for name in type(cfg).model_fields}
         if isinstance(cfg, Path):
@@ -218,7 +224,7 @@ class Run:
             lock.release()
 
 
-def _hook_of(part: Part, plugins: Plugins) -> str:
+def hook_of(part: Part, plugins: Plugins) -> str:
     """Return the kind of part that a section of the run file names."""
     from caif.config import Prompts, Source
 

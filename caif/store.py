@@ -128,6 +128,8 @@ def _arrow(annotation: Any) -> Any:
     if annotation in plain:
         return plain[annotation]
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return _arrow(args[0])
     if origin is typing.Literal:
         return pa.string()
     if origin is tuple:

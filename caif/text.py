@@ -1,4 +1,4 @@
-"""What can be counted in a text without a model: words, sentences, and whether it is a refusal."""
+"""What can be said of a text without a model: words, sentences, whether it is a refusal, whether it can be stored."""
 
 import re
 
@@ -23,3 +23,17 @@ def sentences(text: str) -> int:
 def refuses(text: str) -> bool:
     """Whether an answer begins as refusals do. Only the first 200 characters count: later ones may quote one."""
     return bool(_REFUSAL.search(text[:200].replace("\u2019", "'")))
+
+
+def is_whole(text: str) -> bool:
+    """Whether a text can be written as UTF-8: half a surrogate pair, as broken JSON escapes give it, can not."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def whole(text: str) -> str:
+    """Return the text with each half of a surrogate pair replaced, for texts that come from models as they please."""
+    return text if is_whole(text) else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -17,14 +17,13 @@ def sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
 
 
-def softplus(x: float) -> float:
-    """Return log(1 + exp(x)) without overflow."""
-    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
-
-
 def log_loss(logits: Sequence[float], labels: Sequence[float], weights: Sequence[float] | None = None) -> float:
     """Return the mean cross-entropy of soft labels under these log-odds."""
-    return _mean([p * softplus(-x) + (1 - p) * softplus(x) for x, p in zip(logits, labels, strict=True)], weights)
+    import numpy as np
+
+    x, p = np.asarray(logits, dtype=float), np.asarray(labels, dtype=float)
+    losses = p * np.logaddexp(0, -x) + (1 - p) * np.logaddexp(0, x)
+    return float(np.average(losses, weights=weights))
 
 
 def brier(logits: Sequence[float], labels: Sequence[float]) -> float:
@@ -97,14 +96,15 @@ def temperature(logits: Sequence[float], labels: Sequence[float], weights: Seque
 
     The loss is convex in the factor, so a search that narrows the interval finds it.
     """
-    low, high = 1 / 8, 8.0
-    for _ in range(60):
+    import numpy as np
+
+    x, (low, high) = np.asarray(logits, dtype=float), (1 / 8, 8.0)
+    for _ in range(40):
         third = (high - low) / 3
-        a, b = low + third, high - third
-        if log_loss([x * a for x in logits], labels, weights) <= log_loss([x * b for x in logits], labels, weights):
-            high = b
+        if log_loss(x * (low + third), labels, weights) <= log_loss(x * (high - third), labels, weights):
+            high -= third
         else:
-            low = a
+            low += third
     return 2 / (low + high)
 
 
@@ -122,7 +122,5 @@ def agreement(opinions: Sequence[tuple[str, str, int]]) -> dict[str, float] | No
     return {"agreement": _mean(shares), "n": len(shares)} if shares else None
 
 
-def _mean(values: Sequence[float], weights: Sequence[float] | None = None) -> float:
-    if weights is None:
-        return sum(values) / len(values)
-    return sum(v * w for v, w in zip(values, weights, strict=True)) / sum(weights)
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

@@ -1,8 +1,8 @@
 """caif's own feedback files: JSON lines that each hold a thumb or a pair.
 
 A thumb is `{"prompt": text or messages, "completion": text, "up": true}`, a pair `{"prompt", "chosen", "rejected"}`.
-Both may have `rater`, `objective` and `weight`; a thumb `reason`; a pair `principle`, and as `probability` how sure it is
-that `chosen` is the better answer.
+Both may have `rater`, `objective` and `weight`; a thumb also `reason`; a pair also `principle` and `probability`, which
+says how sure it is that `chosen` is the better answer.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from caif.data import Preference, Prompt, Rating, Rejected
-from caif.formats.fields import Unusable, conversation, each, kind, known_keys, number, prompt_of, required, text
+from caif.formats.fields import (
+    MAX_WEIGHT,
+    Unusable,
+    conversation,
+    each,
+    kind,
+    known_keys,
+    number,
+    prompt_of,
+    required,
+    text,
+)
 from caif.formats.jsonl import Line, lines
 from caif.hookspecs import Reader
 
@@ -40,7 +51,7 @@ def _thumb(row: dict[str, Any], objective: str) -> Rating:
         prompt=_prompt(row),
         completion=text(row, "completion"),
         up=up,
-        weight=number(row, "weight", 1.0),
+        weight=number(row, "weight", 1.0, MAX_WEIGHT),
         objective=text(row, "objective", objective),
         rater=text(row, "rater", ""),
         reason=text(row, "reason", ""),
@@ -57,7 +68,7 @@ def _pair(row: dict[str, Any], objective: str) -> Preference:
         chosen=chosen,
         rejected=rejected,
         probability=number(row, "probability", 1.0, 1.0),
-        weight=number(row, "weight", 1.0),
+        weight=number(row, "weight", 1.0, MAX_WEIGHT),
         objective=text(row, "objective", objective),
         principle=text(row, "principle", ""),
         rater=text(row, "rater", ""),

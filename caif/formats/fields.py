@@ -13,6 +13,7 @@ from caif.errors import CaifError, nearest
 from caif.formats.jsonl import Line
 
 R = TypeVar("R", bound=Row)
+MAX_WEIGHT = 1e6
 
 
 class Unusable(Exception):
@@ -81,13 +82,13 @@ def text(row: Mapping[str, Any], key: str, default: str | None = None) -> str:
     return value
 
 
-def number(row: Mapping[str, Any], key: str, default: float, high: float = math.inf) -> float:
+def number(row: Mapping[str, Any], key: str, default: float, high: float) -> float:
     """Return a finite number in [0, high]."""
     value = row.get(key, default)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise Unusable(f"{key} is not a number", f"it is {kind(value)}")
     if not (math.isfinite(value) and 0 <= value <= high):
-        raise Unusable(f"{key} out of range", f"{value} is not in [0, {high}]")
+        raise Unusable(f"{key} out of range", f"{value:g} is not in [0, {high:g}]")
     return float(value)
 
 

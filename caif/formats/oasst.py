@@ -15,7 +15,7 @@ from caif.formats.fields import Unusable, each, kind, prompt_of
 from caif.formats.jsonl import Line, lines
 from caif.hookspecs import Reader
 
-ROLES: dict[object, Literal["user", "assistant"]] = {"prompter": "user", "assistant": "assistant"}
+ROLES: dict[str, Literal["user", "assistant"]] = {"prompter": "user", "assistant": "assistant"}
 VOTES = {"+1": True, "-1": False}
 
 
@@ -93,19 +93,27 @@ def _count(row: dict[str, Any], vote: str) -> int:
     return count
 
 
-def _pairs(node: Node, objective: str) -> Iterator[Preference | Rejected]:
+def _pairs(node: Node, objective: str) -> Iterator[Preference]:
     """Yield a preference for every two ranked answers to this message; the lower rank is the better answer."""
-    ranked = [reply for reply in _replies(node.row) if isinstance(reply.get("rank"), int)]
-    if len(ranked) < 2 or node.row.get("role") != "prompter":
+    if node.row.get("role") != "prompter":
+        if _rank(node.row) is not None:
+            _message(node.row)  # an answer that cannot be used is counted here; its siblings are compared without it
+        return
+    ranked = [(rank, reply) for reply in _replies(node.row) if (rank := _rank(reply)) is not None and not _fault(reply)]
+    answers = sorted((rank, str(reply["text"])) for rank, reply in ranked)
+    if len(answers) < 2:
         return
     prompt = _prompt((*node.path, node.row))
-    for one, other in combinations(sorted(ranked, key=lambda reply: int(reply["rank"])), 2):
-        if one["rank"] == other["rank"]:
-            raise Unusable("two answers of one rank")
-        better, worse = _message(one).content, _message(other).content
-        if better == worse:
-            raise Unusable("identical answers")
-        yield Preference(prompt=prompt, chosen=better, rejected=worse, probability=1.0, objective=objective)
+    for (above, better), (below, worse) in combinations(answers, 2):
+        if above < below and better != worse:
+            yield Preference(prompt=prompt, chosen=better, rejected=worse, probability=1.0, objective=objective)
+    if len({text for _, text in answers}) < len(answers):
+        raise Unusable("identical answers", "they were not compared with each other")
+
+
+def _rank(row: dict[str, Any]) -> int | None:
+    rank = row.get("rank")
+    return rank if isinstance(rank, int) and not isinstance(rank, bool) else None
 
 
 def _prompt(path: tuple[dict[str, Any], ...], source: str = "") -> Prompt:
@@ -113,11 +121,16 @@ def _prompt(path: tuple[dict[str, Any], ...], source: str = "") -> Prompt:
 
 
 def _message(row: dict[str, Any]) -> Message:
-    said, role = row.get("text"), ROLES.get(row.get("role"))
+    if fault := _fault(row):
+        raise Unusable(fault)
+    return Message(role=ROLES[row["role"]], content=row["text"])
+
+
+def _fault(row: dict[str, Any]) -> str:
+    """Return why a message cannot be used, "" if it can."""
+    said, role = row.get("text"), row.get("role")
     if row.get("deleted"):
-        raise Unusable("deleted message")
+        return "deleted message"
     if not isinstance(said, str) or not said.strip():
-        raise Unusable("empty message")
-    if role is None:
-        raise Unusable("unknown role")
-    return Message(role=role, content=said)
+        return "empty message"
+    return "" if isinstance(role, str) and role in ROLES else "unknown role"

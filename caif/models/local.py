@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 GENERATE_ROWS = 32
 SCORE_TOKENS = 4096
+SHARE_TOKENS = 16
 _ROLES = {"human": "user", "ai": "assistant", "system": "system"}
 
 
@@ -170,17 +171,39 @@ def _logprobs(
     """Return log P(token | context up to position) for each (context, position, token), in one pass."""
     import torch
 
-    width = max(map(len, contexts))
-    ids = torch.tensor([[*c, *[0] * (width - len(c))] for c in contexts], device=model.device)
-    mask = torch.tensor([[1] * len(c) + [0] * (width - len(c)) for c in contexts], device=model.device)
+    shared, past = _shared_prefix(model, contexts, min(position for _, position, _ in wanted))
+    rests = [context[shared:] for context in contexts]
+    width = max(map(len, rests))
+    ids = torch.tensor([[*rest, *[0] * (width - len(rest))] for rest in rests], device=model.device)
+    real = [[1] * (shared + len(rest)) + [0] * (width - len(rest)) for rest in rests]
+    mask = torch.tensor(real, device=model.device)
     # Token by token the places are few, so the output matrix, a quarter of the work, is multiplied with those alone.
     places = list(dict.fromkeys((row, position) for row, position, _ in wanted))
     index = {place: n for n, place in enumerate(places)}
     with torch.inference_mode():
-        hidden = model.base_model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
-        picked = hidden[[row for row, _ in places], [position for _, position in places]]
+        out = model.base_model(input_ids=ids, attention_mask=mask, past_key_values=past, use_cache=past is not None)
+        picked = out.last_hidden_state[[row for row, _ in places], [position - shared for _, position in places]]
         logprobs = model.get_output_embeddings()(picked).float().log_softmax(-1)
     return [float(logprobs[index[row, position], token]) for row, position, token in wanted]
+
+
+def _shared_prefix(model: "PreTrainedModel", contexts: Sequence[tuple[int, ...]], limit: int) -> tuple[int, Any]:
+    """Return how many first tokens all contexts share, and their keys and values, computed once for all.
+
+    A judge's rules stand first in every question, so a third of a labeler's work is the same for all rows of a batch.
+    """
+    import torch
+
+    first, last = min(contexts), max(contexts)  # what these two share, all share
+    same = next((n for n, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first))
+    shared = min(same, limit)
+    if len(contexts) == 1 or shared < SHARE_TOKENS:
+        return 0, None
+    with torch.inference_mode():
+        ids = torch.tensor([first[:shared]], device=model.device)
+        past = model.base_model(input_ids=ids, use_cache=True).past_key_values
+    past.batch_repeat_interleave(len(contexts))
+    return shared, past
 
 
 def _answer(tokenizer: "PreTrainedTokenizerBase", ids: list[int], params: Params, tokens_in: int) -> Answer:

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from caif.data import Judgement, Preference
 from caif.report.estimate import Estimate, share
@@ -71,7 +70,7 @@ def flips(judgements: Iterable[Judgement]) -> Estimate | None:
 
 def failures(judgements: Iterable[Judgement], kinds: Sequence[str]) -> dict[str, int]:
     """Return how many judgements had each of these verdicts, those that none had left out."""
-    table: dict[str, Any] = dict.fromkeys(kinds, 0)
+    table = dict.fromkeys(kinds, 0)
     for judgement in judgements:
         if judgement.verdict in table:
             table[judgement.verdict] += 1

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from caif.constitution import Constitution, stored
-from caif.data import Completion, Judgement, Preference, Prompt, Rating, Rejected, Revision
+from caif.data import Completion, Judgement, Preference, Prompt, Rating, Revision
 from caif.store import Artifact
 
 ORDER = ("constitution", "prompts", "generate", "revise", "sft", "sample", "collect", "combine", "reward", "rl", "evaluate")
@@ -76,10 +76,6 @@ class Made:
             *(self.stages[name] for name in after if name in self.stages),
             *self.others,
         ]
-
-    def rejected(self, artifact: Artifact) -> list[Rejected]:
-        """Return what a stage turned away row by row."""
-        return artifact.rows(Rejected)
 
 
 def gather(artifacts: Sequence[Artifact | None]) -> Made:

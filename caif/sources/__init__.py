@@ -7,7 +7,7 @@ from caif.sources.ai_labeler import ai_labeler
 from caif.sources.contrast import contrast
 from caif.sources.critique_revise import critique_revise
 from caif.sources.pairs import pairs
-from caif.sources.prompts import PROMPT_SOURCES
+from caif.sources.prompts import from_csv, from_dataset, from_hh_rlhf, from_jsonl, from_oasst, from_parquet
 from caif.sources.thumbs import thumbs
 
 
@@ -26,4 +26,11 @@ def caif_feedback_sources() -> Mapping[str, Callable[..., FeedbackSource]]:
 @hookimpl
 def caif_prompts() -> Mapping[str, Callable[..., PromptSource]]:
     """Offer the built-in prompt sources."""
-    return PROMPT_SOURCES
+    return {
+        "csv": from_csv,
+        "dataset": from_dataset,
+        "hh-rlhf": from_hh_rlhf,
+        "jsonl": from_jsonl,
+        "oasst": from_oasst,
+        "parquet": from_parquet,
+    }

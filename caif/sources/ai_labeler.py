@@ -16,17 +16,21 @@ def ai_labeler(
     method: Method = "logprobs",
     principles: tuple[str, ...] = (),
     per_prompt: int = 4,
+    limit: int | None = None,
     votes: int = 4,
     min_mass: float = 0.1,
 ) -> FeedbackSource:
-    """Label pairs of samples. `method = "votes"` is the declared fallback for models without log-probabilities."""
+    """Label pairs of samples, `limit` of them at most.
+
+    `method = "votes"` is the declared fallback for models without log-probabilities.
+    """
 
     def source(context: FeedbackContext) -> Iterator[Feedback]:
         law = context.constitution.only(principles)
         comparisons, useless = pair_up(context.samples, per_prompt)
         yield from useless
         drawn = [(c, law.draw(c.prompt, context.source, context.seed, *sorted((c.a, c.b)))) for c in comparisons]
-        asked = [(c, p) for c, p in drawn if p is not None]
+        asked = sorted(((c, p) for c, p in drawn if p is not None), key=lambda pair: pair[0].id)[:limit]
         bench = Bench(context.model(judge), context.ask, context.score, method, votes, min_mass)
         for judgement in judge_all(bench, asked, context.source):
             yield judgement

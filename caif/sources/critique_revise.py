@@ -14,9 +14,9 @@ from caif.sources.labels import preference
 
 
 def critique_revise(
-    *, judge: ModelSpec, method: Method = "logprobs", votes: int = 4, min_mass: float = 0.1
+    *, judge: ModelSpec, method: Method = "logprobs", limit: int | None = None, votes: int = 4, min_mass: float = 0.1
 ) -> FeedbackSource:
-    """Compare each chain's final revision with its first answer."""
+    """Compare each chain's final revision with its first answer, `limit` of them at most."""
 
     def source(context: FeedbackContext) -> Iterator[Feedback]:
         asked = []
@@ -28,7 +28,8 @@ def critique_revise(
             comparison = Comparison(prompt=revision.prompt, a=revision.final, b=revision.first)
             asked.append((comparison, context.constitution.principle(accepted[-1].principle)))
         bench = Bench(context.model(judge), context.ask, context.score, method, votes, min_mass)
-        for judgement in judge_all(bench, asked, context.source):
+        asked.sort(key=lambda pair: pair[0].id)
+        for judgement in judge_all(bench, asked[:limit], context.source):
             yield judgement
             yield from preference(judgement)
 

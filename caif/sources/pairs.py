@@ -19,4 +19,4 @@ def pairs(
 
     `objective` is for rows that name none; the weight of every row is multiplied by `weight`.
     """
-    return imported(Preference, "not a pair", path, format, {"objective": objective, **(reader or {})}, weight=weight)
+    return imported(Preference, path, format, {"objective": objective, **(reader or {})}, weight=weight)

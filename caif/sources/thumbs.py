@@ -1,16 +1,16 @@
 """People's thumbs as a feedback source, from an export of any registered format."""
 
-import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from caif.data import Preference, Rating, Rejected
 from caif.errors import CaifError
-from caif.formats.fields import at_least_one
+from caif.formats.fields import MAX_WEIGHT, at_least_one
 from caif.hookspecs import FeedbackContext, FeedbackSource
 
 R = TypeVar("R", Rating, Preference)
+OTHERWISE = {Rating: "not a thumb", Preference: "not a pair"}
 
 
 def thumbs(
@@ -24,15 +24,13 @@ def thumbs(
 
     `objective` is for rows that name none; the weight of every row is multiplied by `weight`.
     """
-    return imported(Rating, "not a thumb", path, format, {"objective": objective, **(reader or {})}, weight=weight)
+    return imported(Rating, path, format, {"objective": objective, **(reader or {})}, weight=weight)
 
 
-def imported(
-    kind: type[R], otherwise: str, path: Path, format: str, options: Mapping[str, Any], *, weight: float
-) -> FeedbackSource:
+def imported(kind: type[R], path: Path, format: str, options: Mapping[str, Any], *, weight: float) -> FeedbackSource:
     """Return the source that takes rows of one kind from an export and turns the others away, as counted."""
-    if not (math.isfinite(weight) and weight >= 0):
-        raise CaifError(f"weight must be a finite number of 0 or more, not {weight}", "1 leaves rows as they are")
+    if not 0 <= weight <= MAX_WEIGHT:  # which refuses NaN too
+        raise CaifError(f"weight must be a number in [0, {MAX_WEIGHT:g}], not {weight}", "1 leaves rows as they are")
 
     def rows(context: FeedbackContext) -> Iterator[R | Rejected]:
         for row in context.read(format, path, **options):
@@ -41,6 +39,6 @@ def imported(
             elif isinstance(row, Rejected):
                 yield row
             else:
-                yield Rejected(where=path.name, reason=otherwise, detail=f"{type(row).__name__} {row.id}")
+                yield Rejected(where=path.name, reason=OTHERWISE[kind], detail=f"{type(row).__name__} {row.id}")
 
     return lambda context: at_least_one(rows(context), path, "feedback")

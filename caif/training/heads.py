@@ -15,7 +15,7 @@ from caif.audit.calibration import log_loss, temperature
 from caif.training.losses import centring, joined, pair_loss, thumb_loss
 
 FOLDS, ENOUGH = 5, 20
-DECAYS = (0.001, 0.01, 0.1, 1.0, 10.0)
+DECAYS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 DEFAULT_DECAY = 0.1
 THRESHOLD_DECAY = 1e-3
 """Keeps the threshold of a source whose thumbs all point one way finite."""
@@ -74,55 +74,67 @@ def total_loss(score: Tensor, thresholds: Tensor, rows: Evidence, centre: float)
     return loss + centre * centring(first, second, rows.pair_weight)
 
 
-def solve(features: Tensor, rows: Evidence, sources: int, decay: float, centre: float) -> Head:
-    """Return the head of least loss, by L-BFGS in double precision."""
-    inputs = features.double()
-    weights = torch.zeros(inputs.shape[1], dtype=torch.float64, requires_grad=True)
-    thresholds = torch.zeros(sources, dtype=torch.float64, requires_grad=True)
+def solve(
+    features: Tensor, rows: Evidence, like: Head, centre: float, precise: float = 1e-6
+) -> Head:
+    """Return the head of least loss at the decay of a head to start from, by L-BFGS in double precision."""
+    weights, thresholds = like.weights.clone().requires_grad_(), like.thresholds.clone().requires_grad_()
     optimizer = torch.optim.LBFGS(
-        [weights, thresholds], max_iter=200, tolerance_grad=1e-8, tolerance_change=1e-12, line_search_fn="strong_wolfe"
-    )
+        [weights, thresholds], max_iter=500, tolerance_grad=precise, tolerance_change=precise / 1000,
+        history_size=20, line_search_fn="strong_wolfe",
+    )  # fmt: skip
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        loss = total_loss(inputs @ weights, thresholds, rows, centre)
-        loss = loss + decay / 2 * weights @ weights + THRESHOLD_DECAY / 2 * thresholds @ thresholds
+        loss = total_loss(features @ weights, thresholds, rows, centre)
+        loss = loss + like.decay / 2 * weights @ weights + THRESHOLD_DECAY / 2 * thresholds @ thresholds
         loss.backward()
         return loss
 
     optimizer.step(closure)
-    return Head(weights.detach(), thresholds.detach(), decay)
+    return Head(weights.detach(), thresholds.detach(), like.decay)
 
 
 def fit(features: Tensor, rows: Evidence, sources: int, decay: float | Literal["auto"], centre: float) -> Head:
     """Return the head for an objective, with decay chosen if it is to be and its temperature folded into its weights."""
-    candidates: Sequence[float] = DECAYS if decay == "auto" else (decay,)
-    best: tuple[float, float, float] | None = None
-    if len({*rows.pair_fold.tolist(), *rows.thumb_fold.tolist()}) == FOLDS and len(rows.labels[0]) >= ENOUGH:
-        for candidate in candidates:
-            logits, said, weight = _unseen(features, rows, sources, candidate, centre)
-            scale = temperature(logits, said, weight)
-            loss = log_loss([x / scale for x in logits], said, weight)
-            best = min(best or (loss, candidate, scale), (loss, candidate, scale))
-    if best is None:
-        return solve(features, rows, sources, DEFAULT_DECAY if decay == "auto" else decay, centre)
-    _, chosen, scale = best
-    head = solve(features, rows, sources, chosen, centre)
+    inputs = features.double()
+    candidates = DECAYS if decay == "auto" else (decay,)
+    nothing = Head(torch.zeros(inputs.shape[1], dtype=torch.float64), torch.zeros(sources, dtype=torch.float64), 0.0)
+    folds = {*rows.pair_fold.tolist(), *rows.thumb_fold.tolist()}
+    if len(folds) < FOLDS or len(rows.labels[0]) < ENOUGH:
+        start = nothing._replace(decay=DEFAULT_DECAY if decay == "auto" else decay)
+        return solve(inputs, rows, start, centre)
+    unseen = _unseen(inputs, rows, nothing, candidates, centre)
+    said, weight = _in_folds(rows)
+    found = []
+    for candidate in candidates:
+        scale = temperature(unseen[candidate], said, weight)
+        found.append((log_loss([x / scale for x in unseen[candidate]], said, weight), candidate, scale))
+    _, chosen, scale = min(found)
+    head = solve(inputs, rows, nothing._replace(decay=chosen), centre)
     return Head(head.weights / scale, head.thresholds / scale, chosen, scale)
 
 
+def _fold(rows: Evidence, fold: int) -> tuple[Evidence, Evidence]:
+    pairs, thumbs = rows.pair_fold == fold, rows.thumb_fold == fold
+    return rows.part(~pairs, ~thumbs), rows.part(pairs, thumbs)
+
+
+def _in_folds(rows: Evidence) -> tuple[list[float], list[float]]:
+    """Return labels and weights fold by fold."""
+    labels = [_fold(rows, fold)[1].labels for fold in range(FOLDS)]
+    return [x for said, _ in labels for x in said], [x for _, weight in labels for x in weight]
+
+
 def _unseen(
-    features: Tensor, rows: Evidence, sources: int, decay: float, centre: float
-) -> tuple[list[float], list[float], list[float]]:
-    """Return each row's log-odds from a head that was fitted without its prompt, with what it said and its weight."""
-    logits: list[float] = []
-    said: list[float] = []
-    weight: list[float] = []
+    inputs: Tensor, rows: Evidence, nothing: Head, decays: Sequence[float], centre: float
+) -> dict[float, list[float]]:
+    """Return for each decay every row's log-odds, fold by fold, from a head that was solved without its fold."""
+    logits: dict[float, list[float]] = {decay: [] for decay in decays}
     for fold in range(FOLDS):
-        pairs, thumbs = rows.pair_fold == fold, rows.thumb_fold == fold
-        head = solve(features, rows.part(~pairs, ~thumbs), sources, decay, centre)
-        left_out = rows.part(pairs, thumbs)
-        labels, weights = left_out.labels
-        logits += head.logits(features.double(), left_out).tolist()
-        said, weight = said + labels, weight + weights
-    return logits, said, weight
+        kept, left_out = _fold(rows, fold)
+        head = nothing
+        for decay in sorted(decays, reverse=True):  # each start is the solution of the simpler problem before
+            head = solve(inputs, kept, head._replace(decay=decay), centre, precise=1e-4)
+            logits[decay] += head.logits(inputs, left_out).tolist()
+    return logits

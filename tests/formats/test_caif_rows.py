@@ -16,7 +16,9 @@ def test_thumbs_and_pairs_are_read_from_one_file(golden):
     """Every field that a row names is on the row; those it leaves out have their defaults."""
     rows = [row for row in caif_rows()(golden("thumbs.jsonl")) if not isinstance(row, Rejected)]
     egg, tea = Prompt.of("How long do I boil an egg?"), ["Hi", "Hello!", "Is tea a herb?"]
-    talk = tuple(Message(role=role, content=said) for role, said in zip(("user", "assistant", "user"), tea, strict=True))
+    talk = tuple(
+        Message(role=role, content=said) for role, said in zip(("user", "assistant", "user"), tea, strict=True)
+    )
     soft = "Seven minutes for a soft yolk."
     assert rows == [
         Rating(prompt=egg, completion=soft, up=True, objective="helpfulness", rater="ann"),

@@ -42,12 +42,23 @@ def test_what_cannot_be_used_is_counted_and_named(golden, tally):
 
 
 def test_ranks_become_every_pair_of_siblings_and_no_thumbs(golden, tally):
-    """Rank 0 is the best answer; groups with a deleted or empty answer are turned away."""
+    """Rank 0 is the best answer; a deleted or empty one is turned away and the others compared without it."""
     rows = list(open_assistant(ranks=True)(golden("oasst.jsonl")))
     pairs = [(row.chosen, row.rejected) for row in rows if not isinstance(row, Rejected)]
     sun, smell, ask = "By the sun and by landmarks.", "By smell, mostly.", "They ask."
     assert pairs == [(sun, smell), (sun, ask), (smell, ask)]
-    assert tally(rows) == {"Preference": 3, "empty message": 1, "not a tree": 1}
+    assert tally(rows) == {"Preference": 3, "empty message": 1, "deleted message": 1, "not a tree": 1}
+
+
+def test_a_deleted_answer_does_not_cost_its_siblings_their_comparison(write, tally):
+    """The answers above and below it are still compared, and it is counted once."""
+    answers = [
+        {"role": "assistant", "text": t, "rank": n, "deleted": t == "gone"} for n, t in enumerate(("a", "gone", "c"))
+    ]
+    tree = {"prompt": {"role": "prompter", "text": "Which?", "replies": answers}}
+    rows = list(open_assistant(ranks=True)(write("in.jsonl", json.dumps(tree))))
+    assert [(row.chosen, row.rejected) for row in rows if not isinstance(row, Rejected)] == [("a", "c")]
+    assert tally(rows) == {"Preference": 1, "deleted message": 1}
 
 
 def test_a_tree_deeper_than_the_call_stack_is_read(write):
@@ -64,5 +75,8 @@ def test_a_tree_deeper_than_the_call_stack_is_read(write):
 def test_the_prompts_are_the_roots(golden, tally):
     """A deleted root is no prompt."""
     rows = list(prompts(golden("oasst.jsonl")))
-    assert [row.text for row in rows if isinstance(row, Prompt)] == ["How do bees find home?", "Write a line about rain."]
+    assert [row.text for row in rows if isinstance(row, Prompt)] == [
+        "How do bees find home?",
+        "Write a line about rain.",
+    ]
     assert tally(rows) == {"Prompt": 2, "deleted message": 1, "not a tree": 1}

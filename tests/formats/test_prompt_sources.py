@@ -8,7 +8,11 @@ from caif.data import Prompt, Rejected
 from caif.errors import CaifError
 from caif.sources.prompts import from_csv, from_dataset, from_hh_rlhf, from_jsonl, from_oasst, from_parquet
 
-TALK = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}, {"role": "user", "content": "Go on"}]
+TALK = [
+    {"role": "user", "content": "Hi"},
+    {"role": "assistant", "content": "Hello"},
+    {"role": "user", "content": "Go on"},
+]
 
 
 def test_json_lines_hold_texts_or_messages_with_tags_and_source(golden):
@@ -28,7 +32,10 @@ def test_json_lines_hold_texts_or_messages_with_tags_and_source(golden):
 
 def test_json_lines_of_any_shape_are_read_by_column(write):
     """With a column named, other keys are not looked at, and tags come from the columns named for them."""
-    rows = [{"id": 1, "question": "Why?", "kind": "open", "marks": ["a", "b"]}, {"id": 2, "question": TALK, "kind": None}]
+    rows = [
+        {"id": 1, "question": "Why?", "kind": "open", "marks": ["a", "b"]},
+        {"id": 2, "question": TALK, "kind": None},
+    ]
     path = write("in.jsonl", "\n".join(map(json.dumps, rows)))
     first, second = from_jsonl(path, column="question", tags_column=("kind", "marks"))()
     assert (first.text, first.tags) == ("Why?", ("open", "a", "b"))
@@ -120,7 +127,7 @@ def test_a_saved_data_set_cannot_lead_out_of_its_folder(tmp_path):
     folder.mkdir()
     (tmp_path / "secret.arrow").write_bytes(b"secret")
     (folder / "state.json").write_text('{"_data_files": [{"filename": "../secret.arrow"}]}')
-    with pytest.raises(CaifError, match="not a saved data set: .*secret.arrow"):
+    with pytest.raises(CaifError, match=r"not a saved data set: .*secret\.arrow"):
         list(from_dataset(folder)())
 
 

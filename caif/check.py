@@ -1,0 +1,181 @@
+"""Everything that can be known before the first model call: names, options, models, files, principles, disk space.
+
+It costs seconds and finds what would otherwise stop a run after hours. Only what is certainly wrong is a finding.
+"""
+
+import shutil
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pydantic import BaseModel
+
+from caif import plan
+from caif.config import TUNED, Evaluate, ModelSpec, Part, Prompts, Revise, Rl, Source
+from caif.constitution import Constitution, read
+from caif.data import Rejected
+from caif.errors import CaifError
+from caif.files import load
+from caif.hookspecs import FeedbackContext
+from caif.models import embedded, resolve
+from caif.run import Run, hook_of
+
+SPARE = 200_000_000
+CONVERTED = {"0.5b": 2_000_000_000, "1.5b": 5_000_000_000}
+"""Bytes that converting an embedded model takes while it lasts: the joined file and the weights."""
+
+
+class Findings(dict[str, list[str]]):
+    """What is wrong, by what was looked at; an empty list means that nothing is."""
+
+    @contextmanager
+    def of(self, place: str) -> Iterator[list[str]]:
+        """Collect findings on one thing; an error while looking is a finding."""
+        found = self.setdefault(place, [])
+        try:
+            yield found
+        except CaifError as error:
+            found.append(str(error))
+        except Exception as error:  # noqa: BLE001 - a plugin's factory may raise anything
+            found.append(f"{type(error).__name__}: {error}")
+
+
+def problems(run: Run, stages: Collection[str] | None = None) -> list[str]:
+    """Return the findings on some stages (all by default) as lines; broken plugins are warnings then, not findings."""
+    found = check(run, stages)
+    return [f"{place}: {text}" for place, texts in found.items() if place != "plugins" for text in texts]
+
+
+def check(run: Run, stages: Collection[str] | None = None) -> Findings:
+    """Look at everything, and return what is wrong by place."""
+    found, law = Findings(), None
+    config = run.config
+    with found.of("plugins") as wrong:
+        wrong += run.plugins.complaints()
+    with found.of("constitution"):
+        law = read(config.constitution)
+    with found.of("recipe"):
+        plan.recipe_of(config, run.plugins)
+    sections = {name: getattr(config, name) for name in type(config).model_fields if name != "exec"}
+    sections = {name: cfg for name, cfg in sections.items() if isinstance(cfg, BaseModel)}
+    sections |= {source.label: source for source in config.feedback}
+    sections = {name: cfg for name, cfg in sections.items() if stages is None or name in stages}
+    for name, cfg in sections.items():
+        _section(run, found, name, cfg, law)
+    if {"sft", "reward", "rl"} & set(sections):
+        with found.of("training") as wrong:
+            from caif.training.options import check as trainers
+
+            wrong += trainers(config)
+    with found.of("disk") as wrong:
+        wrong += _disk(run, [spec for cfg in sections.values() for spec in _models(run, cfg)])
+    return found
+
+
+def _section(run: Run, found: Findings, name: str, cfg: BaseModel, law: Constitution | None) -> None:
+    with found.of(name) as wrong:
+        models = list(_models(run, cfg))
+        for spec in models:
+            wrong += _model(run, spec)
+        if isinstance(cfg, Revise):
+            _revise(cfg, law)
+        if isinstance(cfg, Evaluate) and run.config.prompts.heldout == 0:
+            wrong.append("no prompt is held out; raise prompts.heldout")
+        if isinstance(cfg, Part) and not wrong:
+            made = run.plugins.make(hook_of(cfg, run.plugins), cfg.use, cfg.options, run.base)
+            _files(run, cfg)
+            if isinstance(cfg, Prompts):
+                _usable(made(), str(cfg.options.get("path", cfg.use)))
+            if isinstance(cfg, Source):
+                wrong += _source(run, cfg, made, law, models)
+    parts = cfg.metrics if isinstance(cfg, Evaluate) else cfg.rewards if isinstance(cfg, Rl) else {}
+    for label, part in parts.items():
+        with found.of(f"{name}: {label}"):
+            run.plugins.make("caif_metrics" if isinstance(cfg, Evaluate) else "caif_rewards", part.use, part.options, run.base)
+
+
+def _models(run: Run, cfg: BaseModel) -> Iterator[ModelSpec]:
+    values = [getattr(cfg, name) for name in type(cfg).model_fields]
+    if isinstance(cfg, Part):
+        try:
+            values += run.plugins.typed(hook_of(cfg, run.plugins), cfg.use, cfg.options, run.base).values()
+        except CaifError:
+            return  # the part is not there; making it says so
+    yield from (value for value in values if isinstance(value, ModelSpec))
+
+
+def _model(run: Run, spec: ModelSpec) -> list[str]:
+    if spec.use == TUNED:
+        return [] if run.config.sft else [f'model "{TUNED}" needs [sft], which is left out']
+    factories = run.plugins.factories("caif_chat_models")
+    why = resolve.problem(spec, factories)
+    if why is None and spec.use.partition(":")[0] not in resolve.LOCAL:
+        resolve.resolve(spec, factories)  # says if a package is missing; no server is asked
+    return [why] if why else []
+
+
+def _revise(cfg: Revise, law: Constitution | None) -> None:
+    if law is not None:
+        law.only(cfg.principles)
+    if cfg.examples is not None and "messages" not in load(cfg.examples):
+        raise CaifError(f"{cfg.examples}: has no key 'messages'", "give the turns as messages with role and content")
+
+
+def _files(run: Run, cfg: Part) -> None:
+    for value in run.plugins.typed(hook_of(cfg, run.plugins), cfg.use, cfg.options, run.base).values():
+        if isinstance(value, Path) and not value.exists():
+            raise CaifError(f"{value}: no such file", "a path starts at the run file's folder")
+
+
+def _usable(rows: Any, where: str) -> None:
+    rejected = None
+    for row in rows:
+        if not isinstance(row, Rejected):
+            return
+        rejected = rejected or row
+    why = f"; the first: {rejected.where}: {rejected.reason}" if rejected else ""
+    raise CaifError(f"no usable rows in {where}{why}", "check the file and its format")
+
+
+def _source(
+    run: Run, cfg: Source, made: Callable[..., Any], law: Constitution | None, models: Collection[ModelSpec]
+) -> list[str]:
+    wrong: list[str] = []
+    if law is not None and isinstance(names := cfg.options.get("principles"), (list, tuple)):
+        law.only(names)
+    if cfg.use == "ai-labeler" and (run.config.sample is None or run.config.sample.samples < 2):
+        wrong.append("compares samples: [sample] with samples = 2 or more is missing")
+    if cfg.use == "critique-revise" and run.config.revise is None:
+        wrong.append("compares revisions: [revise] is missing")
+    if law is not None and "path" in cfg.options and not models:
+        context = FeedbackContext(
+            source=cfg.label, prompts=(), samples=(), revisions=(), constitution=law, seed=run.config.seed,
+            model=_no_model, ask=_no_model, score=_no_model,
+            read=lambda name, path, **more: run.plugins.make("caif_feedback_formats", name, more, run.base)(path),
+        )  # fmt: skip
+        try:
+            _usable(made(context), str(cfg.options["path"]))
+        except _AsksAModelError:
+            pass
+    return wrong
+
+
+class _AsksAModelError(Exception):
+    """A source that reads a file asks a model too; what it gives is known in the run only."""
+
+
+def _no_model(*_: object) -> NoReturn:
+    raise _AsksAModelError
+
+
+def _disk(run: Run, models: Collection[ModelSpec]) -> list[str]:
+    names = {spec.use.partition(":")[2] for spec in models if spec.use.startswith("embedded:")}
+    unconverted = [name for name in names if name in CONVERTED and not embedded.converted(name).is_dir()]
+    wanted = {run.home.absolute(): SPARE, embedded.cache_folder(): sum(CONVERTED[name] for name in unconverted)}
+    wrong = []
+    for folder, size in wanted.items():
+        there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+        if size and (free := shutil.disk_usage(there).free) < size:
+            wrong.append(f"{folder}: {free / 1e9:.1f} GB free, {size / 1e9:.1f} GB wanted")
+    return wrong

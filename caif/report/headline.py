@@ -1,0 +1,64 @@
+"""The two or three sentences that a reader takes home, made of the numbers and of nothing else."""
+
+from typing import Any
+
+from caif.report.estimate import CHANCE, side_of
+from caif.report.evaluation import gap_of
+from caif.report.show import counted, listed, number, spread
+
+Numbers = dict[str, Any]
+
+
+def sentences(numbers: Numbers) -> list[str]:
+    """Return what was made, what changed and whether RL was worth it."""
+    told = [_labelled(numbers)]
+    scores = numbers["evaluation"]
+    if scores is None:
+        return [*filter(None, told), "Nothing was evaluated, so this page cannot say what changed."]
+    return list(filter(None, [*told, _won(scores), _moved(scores), _against_best(scores)]))
+
+
+def _labelled(numbers: Numbers) -> str:
+    if not numbers["sources"]:
+        return ""
+    said = []
+    for source in numbers["sources"]:
+        parts = [counted(source["pairs"], "pair")] if source["pairs"] else []
+        parts += [counted(source["thumbs"], "thumb")] if source["thumbs"] else []
+        said.append(f"{listed(parts)} from {source['label']} ({source['by']})")
+    return f"The feedback is {listed(said)}."
+
+
+def _won(scores: Numbers) -> str:
+    rated = [(row["name"], row["rate"]) for row in scores["wins"] if row["rate"]]
+    if not rated:
+        return ""
+    start = "the tuned model's" if scores["start_name"] == "tuned" else "the starting model's"
+    words = {1: "won", 0: "neither clearly won nor lost", -1: "lost"}
+    said = [f"{words[side_of(rate, CHANCE)]} under {name}, {spread(rate, '%')}" for name, rate in rated]
+    return f"On {counted(scores['prompts'], 'held-out prompt')}, judged against {start} answers, the policy's {'; '.join(said)}."
+
+
+def _moved(scores: Numbers) -> str:
+    gaps = [(m, gap_of(m, "policy", "tuned")) for m in scores["measures"]]
+    clear = [f"{m['name']} {spread(gap, m['unit'], sign=True)}" for m, gap in gaps if gap and side_of(gap, 0)]
+    if not any(gap for _, gap in gaps):
+        return ""
+    since = f"Since {'tuning' if scores['start_name'] == 'tuned' else 'the start'}"
+    return f"{since}, these moved beyond chance: {'; '.join(clear)}." if clear else f"{since}, no measure moved beyond chance."
+
+
+def _against_best(scores: Numbers) -> str:
+    if not scores["beaten"]:
+        return ""
+    sides = {1: "above", 0: "level with", -1: "below"}
+    groups: dict[str, list[str]] = {}
+    for name, gap in scores["beaten"].items():
+        groups.setdefault(sides[side_of(gap, 0)], []).append(name)
+    said = [f"{side} it in the reward of {listed(names)}" for side, names in groups.items()]
+    spent, best = scores["kl"], scores["best_of_n"]
+    cost = f" RL spent {number(spent['mean'])} nats of KL, best of {number(int(best['n']))} spends {number(best['kl'])}." if (
+        spent and best["n"] and best["kl"] is not None) else ""  # fmt: skip
+    won = bool(groups.get("above")) and "below" not in groups
+    verdict = "RL beat" if won else "RL did not clearly beat"
+    return f"{verdict} choosing the best of {number(int(best['n'] or 0))} answers: it is {'; '.join(said)}.{cost}"

@@ -1,0 +1,60 @@
+"""All the page says, as plain data: artifacts go in, a table of numbers and texts comes out, and nothing is rendered."""
+
+import math
+from typing import Any
+
+from caif.report.cautions import cautions
+from caif.report.chains import chains
+from caif.report.evaluation import evaluation_numbers
+from caif.report.gather import Made
+from caif.report.headline import sentences
+from caif.report.principles import principle_rows
+from caif.report.rewards import reward_numbers
+from caif.report.sources import source_rows
+from caif.report.stages import flow, models, settings, unused
+from caif.report.training import rl_numbers
+
+
+def numbers(made: Made, title: str = "", examples: int = 12) -> dict[str, Any]:
+    """Return the page's content. Every key is always there; what a run does not have is None or empty."""
+    law = made.law
+    table: dict[str, Any] = {
+        "title": title or (f"Trained on {law.name}" if law else "A training run"),
+        "constitution": _constitution(made),
+        "models": models(made),
+        "flow": flow(made),
+        "left_out": made.left_out,
+        "principles": principle_rows(made),
+        "sources": source_rows(made),
+        "reward": reward_numbers(made),
+        "rl": rl_numbers(made),
+        "evaluation": evaluation_numbers(made),
+        "chains": chains(made, examples),
+        "unused": unused(made),
+        "stages": settings(made),
+    }
+    table["cautions"] = cautions(table)
+    table["summary"] = sentences(table)
+    return plain(table)  # type: ignore[no-any-return]
+
+
+def _constitution(made: Made) -> dict[str, Any] | None:
+    law = made.law
+    if law is None:
+        return None
+    return {
+        "name": law.name,
+        "version": law.version,
+        "digest": law.digest,
+        "objectives": dict(law.objectives),
+        "principles": len(law.principles),
+    }
+
+
+def plain(value: Any) -> Any:
+    """Return JSON's own types: what is not a finite number becomes None, so that every reader of JSON can read it."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,150 @@
+"""Small plots as inline SVG, drawn from numbers alone. Colours and fonts come from the page's style sheet, by class."""
+
+import math
+from collections.abc import Sequence
+from html import escape
+from typing import NamedTuple
+
+from caif.report.estimate import Estimate
+from caif.report.show import number, visible
+
+Points = Sequence[Sequence[float]]
+
+
+class Span(NamedTuple):
+    """The stretch of numbers that an axis covers."""
+
+    low: float
+    high: float
+
+    def at(self, value: float, start: float, end: float) -> str:
+        """Return where a value lies between two ends of a drawing; what is off the axis stays on its edge."""
+        place = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
+        return f"{start + place * (end - start):.1f}"
+
+
+def span_of(estimates: Sequence[Estimate], *marks: float) -> Span:
+    """Return an axis that holds all intervals and marks, with a little air."""
+    values = [v for e in estimates for v in (e["mean"], e["low"], e["high"]) if v is not None] + list(marks)
+    low, high = min(values, default=0.0), max(values, default=1.0)
+    air = 0.06 * (high - low) or max(abs(high), 1.0) * 0.5
+    return Span(low - air, high + air)
+
+
+def strip(rows: Sequence[tuple[str, Estimate]], span: Span, mark: float | None = None) -> str:
+    """Draw intervals below each other on one axis: (class, estimate) rows, and a line where nothing changes."""
+    width, step = 180, 13
+    height = step * len(rows) + 3
+    parts = [_line("mark", span.at(mark, 4, width - 4), 0, span.at(mark, 4, width - 4), height)] if mark is not None else []
+    for n, (name, row) in enumerate(rows):
+        y = n * step + 8
+        parts.append(_line("rail", 4, y, width - 4, y))
+        if row["low"] is not None and row["high"] is not None:
+            parts.append(_line(f"whisker {name}", span.at(row["low"], 4, width - 4), y, span.at(row["high"], 4, width - 4), y))
+        parts.append(f'<circle class="dot {name}" cx="{span.at(row["mean"], 4, width - 4)}" cy="{y}" r="3.6"/>')
+    label = "; ".join(number(row["mean"]) for _, row in rows)
+    return _svg("strip", width, height, f"interval plot: {label}", parts)
+
+
+def axis(span: Span, mark: float | None = None, unit: str = "") -> str:
+    """Draw the numbers under a column of strips."""
+    width, height = 180, 16
+    scale, sign = (100, " %") if unit == "%" else (1, "")
+    parts = []
+    for value in ticks(span, 3):
+        x = span.at(value, 4, width - 4)
+        parts.append(_line("tick", x, 0, x, 3))
+        parts.append(_text(x, 13, _tick(value * scale) + sign, _anchor(float(x), width)))
+    if mark is not None:
+        parts.append(_line("mark", span.at(mark, 4, width - 4), 0, span.at(mark, 4, width - 4), 4))
+    return _svg("strip", width, height, f"axis from {number(span.low)} to {number(span.high)}", parts)
+
+
+def lines(points: Points, label: str) -> str:
+    """Draw one series over the steps, with its running mean once it is long enough to be noisy."""
+    width, height, left, right, top, bottom = 330, 150, 46, 322, 8, 128
+    xs = Span(points[0][0], max(points[-1][0], points[0][0] + 1))
+    ys = span_of([{"mean": y, "low": None, "high": None} for _, y in points])
+    parts = []
+    for value in ticks(ys, 3):
+        y = ys.at(value, bottom, top)
+        parts += [_line("rail", left, y, right, y), _text(left - 6, float(y) + 3.5, _tick(value), "end")]
+    for value in dict.fromkeys((points[0][0], points[-1][0])):
+        parts.append(_text(xs.at(value, left, right), 144, number(int(value)), "start" if value == points[0][0] else "end"))
+    parts.append(_text((left + right) / 2, 144, "step", "middle"))
+    window = len(points) // 10
+    for name, series in [("raw", points), *([("mean", running(points, window))] if window > 1 else [])]:
+        path = " ".join(f"{xs.at(x, left, right)},{ys.at(y, bottom, top)}" for x, y in series)
+        parts.append(f'<polyline class="series {name}{"" if window > 1 else " alone"}" points="{path}"/>')
+    if len(points) == 1:
+        parts.append(f'<circle class="dot policy" cx="{left}" cy="{ys.at(points[0][1], bottom, top)}" r="3.6"/>')
+    return _svg("lines", width, height, f"{label}: from {number(points[0][1])} to {number(points[-1][1])}", parts)
+
+
+def running(points: Points, window: int) -> list[tuple[float, float]]:
+    """Return the mean over the points up to `window` away on each side."""
+    means = []
+    for n, (x, _) in enumerate(points):
+        near = [y for _, y in points[max(0, n - window) : n + window + 1]]
+        means.append((x, sum(near) / len(near)))
+    return means
+
+
+def reliability(points: Sequence[dict[str, float]]) -> str:
+    """Draw how often what was predicted came true, a disc a bin, its area by the bin's rows; on the line is right."""
+    size, left, bottom = 280, 42, 222
+    # Turned to the side that the model prefers, predictions begin at one half.
+    xs, ys = Span(0.5 if min(point["predicted"] for point in points) >= 0.5 else 0.0, 1), Span(0, 1)
+    right, most = size - 10, max(point["n"] for point in points)
+    parts = [_line("mark", left, ys.at(xs.low, bottom, 8), right, 8)]
+    for value in (0.0, 0.25, 0.5, 0.75, 1.0):
+        y = ys.at(value, bottom, 8)
+        parts += [_line("rail", left, y, right, y), _text(left - 6, float(y) + 3.5, f"{value:g}", "end")]
+        if value >= xs.low:
+            x = xs.at(value, left, right)
+            parts += [_line("rail", x, 8, x, bottom), _text(x, bottom + 14, f"{value:g}", "middle")]
+    for point in points:
+        x, y = xs.at(point["predicted"], left, right), ys.at(point["observed"], bottom, 8)
+        parts.append(f'<circle class="disc" cx="{x}" cy="{y}" r="{2 + 5 * math.sqrt(point["n"] / most):.1f}"/>')
+    parts.append(_text((left + right) / 2, bottom + 30, "predicted", "middle"))
+    parts.append(f'<text class="label" transform="translate(10 {bottom / 2:.0f}) rotate(-90)" text-anchor="middle">observed</text>')
+    return _svg("reliability", size, bottom + 36, f"reliability plot with {len(points)} bins", parts)
+
+
+def bar(part: float) -> str:
+    """Draw a share of a whole as a bar."""
+    return _svg("bar", 100, 6, f"{100 * part:.0f} per cent", [f'<rect class="part" width="{100 * part:.1f}" height="6" rx="1"/>'])
+
+
+def ticks(span: Span, count: int) -> list[float]:
+    """Return about `count` round numbers within a span."""
+    rough = (span.high - span.low) / max(count, 1)
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = min((power * k for k in (1, 2, 5, 10)), key=lambda s: abs(s - rough))
+    first = math.ceil(span.low / step)
+    return [n * step for n in range(first, math.floor(span.high / step + 1e-9) + 1)]
+
+
+def _tick(value: float) -> str:
+    return (f"{value:.0e}" if 0 < abs(value) < 1e-3 else f"{value:.4g}").replace("-", "\u2212")
+
+
+def _anchor(x: float, width: float) -> str:
+    return "start" if x < 14 else "end" if x > width - 14 else "middle"
+
+
+def _line(name: str, *ends: float | str) -> str:
+    x1, y1, x2, y2 = ends
+    return f'<line class="{name}" x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}"/>'
+
+
+def _text(x: float | str, y: float, text: str, anchor: str) -> str:
+    return f'<text class="label" x="{x}" y="{y}" text-anchor="{anchor}">{escape(str(visible(text)))}</text>'
+
+
+def _svg(name: str, width: float, height: float, label: str, parts: Sequence[str]) -> str:
+    said = escape(str(visible(label)), quote=True)
+    return (
+        f'<svg class="{name}" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-label="{said}">'
+        f"{''.join(parts)}</svg>"
+    )

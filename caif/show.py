@@ -1,0 +1,110 @@
+"""What a run has made so far, read from the store, the ledger and the run's own folder; nothing is built or asked."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from caif.api import STAGES
+from caif.errors import CaifError, nearest
+from caif.ledger import Ledger, Spent
+from caif.store import MANIFEST, Artifact
+
+FIRST = 3
+
+
+class Line(NamedTuple):
+    """One stage of a run: where it lies, whether it is done, and what it has cost in this home folder."""
+
+    stage: str
+    place: Path
+    artifact: Artifact | None
+    spent: Spent
+
+    @property
+    def state(self) -> str:
+        """Whether the stage is made."""
+        return "done" if self.artifact else "begun" if self.place.with_suffix(".partial").is_dir() else "to do"
+
+    @property
+    def rows(self) -> int | None:
+        """How many rows the artifact holds; None if it holds none."""
+        tables = {file.stem for file in self.place.glob("*.parquet")}
+        return sum(self.artifact.counts.get(name, 0) for name in tables) if self.artifact and tables else None
+
+
+def find(name: str, home: Path) -> Path | None:
+    """Return the run's folder that a name stands for: the folder itself, a run of the home, or a home with one run."""
+    for folder in (Path(name), home / "runs" / name):
+        if (folder / STAGES).is_file():
+            return folder
+    if Path(name).is_dir():
+        runs = sorted(folder.parent.name for folder in Path(name).glob(f"runs/*/{STAGES}"))
+        if len(runs) == 1:
+            return Path(name) / "runs" / runs[0]
+        remedy = f"name one of its runs: {', '.join(runs)}" if runs else "start one: caif run FILE"
+        raise CaifError(f"{name}: is no run's folder", remedy)
+    return None
+
+
+def listed(folder: Path) -> list[tuple[str, Path]]:
+    """Return the stages of a run's folder with where they lie."""
+    store = folder.parent.parent / "store"
+    return [(s["stage"], store / s["folder"]) for s in json.loads((folder / STAGES).read_text(encoding="utf-8"))]
+
+
+def lines(stages: Sequence[tuple[str, Path]], home: Path) -> list[Line]:
+    """Return one line a stage."""
+    file = home / "ledger.db"
+    spent: Mapping[str, Spent] = {}
+    if file.is_file():
+        ledger = Ledger(file)
+        spent = ledger.spent()
+        ledger.close()
+    return [Line(name, place, _made(place), spent.get(name, Spent(0, 0, 0))) for name, place in stages]
+
+
+def _made(place: Path) -> Artifact | None:
+    manifest = place / MANIFEST
+    return Artifact(place, json.loads(manifest.read_text(encoding="utf-8"))) if manifest.is_file() else None
+
+
+def one(name: str, stages: Sequence[Line]) -> Line:
+    """Return one stage's line."""
+    for line in stages:
+        if line.stage == name:
+            return line
+    raise CaifError(f"this run has no stage {name!r}", nearest(name, [line.stage for line in stages]))
+
+
+def numbers(value: Any, path: str = "") -> list[tuple[str, str]]:
+    """Return nested numbers as lines of dotted names and values; long lists are counted, not shown."""
+    if isinstance(value, Mapping):
+        return [pair for key, item in value.items() for pair in numbers(item, f"{path}.{key}" if path else str(key))]
+    if isinstance(value, list) and len(value) > 6:
+        return [(path, f"{len(value)} values")]
+    return [(path, f"{value:.4g}" if isinstance(value, float) else str(value))]
+
+
+def first_rows(place: Path) -> dict[str, list[dict[str, Any]]]:
+    """Return the first rows of every table of an artifact, without reading the rest."""
+    import pyarrow.parquet as pq
+
+    found: dict[str, list[dict[str, Any]]] = {}
+    for file in sorted(place.glob("*.parquet")):
+        with pq.ParquetFile(file) as table:
+            batch = next(table.iter_batches(batch_size=FIRST), None)
+            found[file.stem] = batch.to_pylist() if batch is not None else []
+    return found
+
+
+def brief(value: Any, length: int = 300) -> str:
+    """Return a row's field on one line: a conversation as its turns, a prompt as its last message."""
+    if isinstance(value, dict) and "messages" in value:
+        value = value["messages"][-1]["content"]
+    elif isinstance(value, dict):
+        value = "; ".join(f"{key}: {brief(item, 80)}" for key, item in value.items() if key != "id")
+    elif isinstance(value, list):
+        value = " | ".join(brief(item, 160) for item in value)
+    text = " ".join(str(value).split())
+    return text if len(text) <= length else f"{text[: length - 1]}…"

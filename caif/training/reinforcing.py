@@ -1,0 +1,118 @@
+"""TRL's GRPO trainer with three changes: prompts encoded as everywhere in caif, only answers multiplied with the output
+matrix, and the KL of whole answers logged."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from datasets import Dataset
+from torch import Tensor
+from transformers import PrinterCallback
+from trl import GRPOConfig, GRPOTrainer
+from trl.kernels import ChunkedLogProbFunction
+
+from caif.models.encode import prompt_ids
+from caif.run import Tell
+from caif.training.guards import Finite
+from caif.training.progress import Progress, steps_of
+from caif.training.rl_rewards import RewardFunction
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import PreTrainedTokenizerBase
+
+VOCABULARY_AT_ONCE = 32768
+SCALED = ("final_logit_softcapping", "logit_scale", "output_multiplier", "lm_head_multiplier", "logits_scaling")
+"""What a model's config may say of its logits besides the output matrix; such models are left to TRL's own code."""
+
+
+class Grpo(GRPOTrainer):
+    """GRPO, thin."""
+
+    def _send_telemetry(self) -> None:
+        """Send nothing: nothing leaves the machine that the command line did not name."""
+
+    def _tokenize_prompts(self, prompts: list[Any]) -> tuple[list[list[int]], None, dict[str, Any]]:
+        """Encode prompts as for every other question to the model, with control tokens in them made inert."""
+        return [prompt_ids(self._tokenizer, prompt) for prompt in prompts], None, {}
+
+    def _get_per_token_logps_and_entropies(
+        self,
+        model: Any,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        logits_to_keep: int,
+        batch_size: int | None = None,
+        compute_entropy: bool = False,
+        compute_aux_loss: bool = False,
+        **images: Any,
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Return what TRL returns. Without Triton, TRL scores every position, those of the prompt and padding too."""
+        if not self._scores_too_much or compute_aux_loss:
+            return super()._get_per_token_logps_and_entropies(  # type: ignore[no-any-return]
+                model, input_ids, attention_mask, logits_to_keep, batch_size, compute_entropy, compute_aux_loss, **images
+            )
+        size = batch_size or len(input_ids)
+        parts = [
+            self._answers_logps(model, ids, mask, logits_to_keep)
+            for ids, mask in zip(input_ids.split(size), attention_mask.split(size), strict=True)
+        ]
+        logps, entropies = (torch.cat(part) for part in zip(*parts, strict=True))
+        self._logps = logps.detach()
+        return logps, entropies if compute_entropy else None, None
+
+    @property
+    def _scores_too_much(self) -> bool:
+        """Whether this is where TRL scores every position: one process on a CPU, and plain logits."""
+        config = self.model.config.get_text_config()
+        plain = all(getattr(config, name, None) is None for name in SCALED)
+        return plain and self.accelerator.num_processes == 1 and self.accelerator.device.type == "cpu"
+
+    def _answers_logps(self, model: Any, ids: Tensor, mask: Tensor, keep: int) -> tuple[Tensor, Tensor]:
+        """Return log-probabilities and entropies of the last `keep` tokens, 0 where there is none."""
+        inner = self.accelerator.unwrap_model(model).get_base_model()
+        with self.accelerator.autocast():
+            hidden = inner.base_model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
+            real = mask[:, -keep:].bool()
+            head = inner.get_output_embeddings()
+            # Picking by mask makes the rows contiguous: a strided slice is many times slower in bfloat16 on a CPU.
+            logps, entropies, *_ = ChunkedLogProbFunction.apply(
+                hidden[:, -keep - 1 : -1][real], head.weight, head.bias, ids[:, -keep:][real], self.temperature,
+                VOCABULARY_AT_ONCE, None, 1.0, ("entropy",),
+            )  # fmt: skip
+        empty = torch.zeros(real.shape, dtype=logps.dtype, device=logps.device)
+        return empty.masked_scatter(real, logps), empty.masked_scatter(real, entropies)
+
+    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
+        """Return TRL's loss, and log how far whole answers are from the reference: TRL logs a mean over tokens."""
+        self._logps = None
+        loss = super()._compute_loss(model, inputs)
+        if self._logps is not None:
+            gap = inputs["ref_per_token_logps"] - self._logps
+            per_token = (gap.exp() - gap - 1) * inputs["completion_mask"]
+            mode = "train" if self.model.training else "eval"
+            self._metrics[mode]["kl_sequence"].append(float(per_token.sum(-1).mean()))
+        return loss  # type: ignore[no-any-return]
+
+
+def reinforce(
+    model: "PeftModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    rows: Mapping[str, Sequence[Any]],
+    rewards: Sequence[RewardFunction],
+    *,
+    options: dict[str, Any],
+    tell: Tell,
+) -> list[dict[str, Any]]:
+    """Train the model's adapter by GRPO, and return what was logged at each step. The reference is where it starts."""
+    trainer = Grpo(
+        model=model,
+        reward_funcs=list(rewards),
+        args=GRPOConfig(**options),
+        train_dataset=Dataset.from_dict(dict(rows)),
+        processing_class=tokenizer,
+        callbacks=[Finite("rl"), Progress(tell, "rl")],
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.train()
+    return steps_of(trainer.state.log_history)

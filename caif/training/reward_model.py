@@ -1,0 +1,83 @@
+"""The reward model: one trunk, one linear head an objective. Training and serving score by the same few lines.
+
+Hidden states of causal language models have dimensions a hundred times larger than the others, so the heads see features
+that are standardised by the training answers. A score is in units of log-odds: the sigmoid of the difference of two
+scores is how likely the first answer is to be preferred.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from caif.config import ModelSpec
+from caif.data import Prompt
+from caif.errors import CaifError
+from caif.models import resolve
+from caif.training.encoding import Chat, Encoded, encode, within
+from caif.training.trunk import Trunk
+
+FACTS, HEADS, ADAPTER = "reward.json", "heads.safetensors", "adapter"
+
+
+@dataclass
+class RewardModel:
+    """A trunk with heads. `weights` has a column an objective; `facts` is what reward.json says besides."""
+
+    trunk: Trunk
+    objectives: tuple[str, ...]
+    weights: Tensor
+    mean: Tensor
+    std: Tensor
+    facts: dict[str, Any]
+
+    @property
+    def max_length(self) -> int:
+        """How many tokens of prompt and answer the model looks at."""
+        return int(self.facts["max_length"])
+
+    @property
+    def scale(self) -> dict[str, dict[str, float]]:
+        """Mean and standard deviation of each objective's scores over the training answers."""
+        return self.facts["scale"]  # type: ignore[no-any-return]
+
+    def encode(self, prompt: Prompt | Chat, answer: str) -> Encoded:
+        """Return the ids that are scored, the prompt cut at its beginning if need be."""
+        chat = prompt.chat if isinstance(prompt, Prompt) else prompt
+        encoded = within(encode(self.trunk.tokenizer, chat, answer), self.max_length)
+        if encoded is None:
+            raise CaifError(f"an answer alone is over {self.max_length} tokens: {answer[:40]!r}…", "raise reward.max_length")
+        return encoded
+
+    def scores(self, prompts: Sequence[Prompt | Chat], answers: Sequence[str]) -> Tensor:
+        """Return one row an answer, one column an objective."""
+        if not answers:
+            return torch.zeros(0, len(self.objectives))
+        encoded = [self.encode(prompt, answer) for prompt, answer in zip(prompts, answers, strict=True)]
+        return self.read(self.trunk.all_features(encoded))
+
+    def read(self, features: Tensor) -> Tensor:
+        """Return the scores that the heads read off features."""
+        return ((features - self.mean) / self.std) @ self.weights
+
+    def save(self, folder: Path) -> None:
+        """Write heads, facts and, if the trunk was tuned, its adapter. The trunk's base is named, not copied."""
+        tensors = {"weights": self.weights, "mean": self.mean, "std": self.std}
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, folder / HEADS)
+        facts = {**self.facts, "objectives": self.objectives}
+        (folder / FACTS).write_text(json.dumps(facts, indent=1, sort_keys=True, ensure_ascii=False), encoding="utf-8")
+        if self.facts["rank"]:
+            self.trunk.save_adapter(folder / ADAPTER)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a saved reward model."""
+        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+        base = resolve.folder(ModelSpec.model_validate(facts["model"]))
+        trunk = Trunk.load(base, folder / ADAPTER if facts["rank"] else None)
+        return cls(trunk, tuple(facts.pop("objectives")), **load_file(folder / HEADS), facts=facts)
