@@ -7,7 +7,6 @@
 """
 
 import json
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,19 +17,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from caif import config as run_files
 from caif import plan
 from caif.check import problems
-from caif.config import Part, RunConfig
+from caif.config import RunConfig
 from caif.data import Row
 from caif.errors import CaifError, nearest
-from caif.plugins import Plugins
 from caif.plugins import load as load_plugins
-from caif.run import Run, Tell, hook_of
-from caif.store import MANIFEST, Artifact, write_text
+from caif.record import REPORTS, STAGES, copy_report, note
+from caif.run import Run, Tell
+from caif.store import MANIFEST, Artifact
 
 if TYPE_CHECKING:
     from datasets import DatasetDict
 
 R = TypeVar("R", bound=Row)
-STAGES, CONFIG, REPORTS = "stages.json", "run.json", ("report.html", "report.json")
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ def load_run(folder: Path | str) -> Results:
     return Results(folder, found)
 
 
-class _Reached(Exception):  # noqa: N818 - it is no error
+class _Reached(Exception):
     """The stage after which to stop is built."""
 
 
@@ -152,12 +150,12 @@ def go(run: Guided, until: str = "") -> Results:
         if (coming := _coming(planned, run.until)) and (found := problems(run, coming)):
             more = f" (and {len(found) - 1} more: caif check)" if len(found) > 1 else ""
             raise CaifError(f"{found[0]}{more}")
-        _note(run, planned)
+        note(run, planned)
         try:
             plan.recipe_of(run.config, run.plugins)(run)
         except _Reached:
             pass
-        _copy_report(run)
+        copy_report(run)
     return Results(run.folder, {artifact.stage: artifact for artifact in run.built}, tuple(run.made))
 
 
@@ -166,6 +164,7 @@ def _settled(run: Run) -> Iterator[None]:
     try:
         yield
     finally:
+        run.tell.close()
         run.close()
 
 
@@ -183,41 +182,3 @@ def _coming(planned: Sequence[plan.Step], until: str) -> list[str]:
     names = [step.name for step in planned]
     last = names.index(until) if until else len(names)
     return [step.name for step in planned[: last + 1] if step.state != "done"]
-
-
-def _note(run: Run, planned: Sequence[plan.Step]) -> None:
-    """Write down what the run is and where its stages lie, so that it can be shown and run again from there."""
-    run.folder.mkdir(parents=True, exist_ok=True)
-    write_text(run.folder / CONFIG, json.dumps(resolved(run.config, run.plugins, run.base), indent=1, ensure_ascii=False))
-    rows = [{"stage": s.name, "by": s.by, "key": s.artifact.key, "folder": s.artifact.folder.name} for s in planned]
-    write_text(run.folder / STAGES, json.dumps(rows, indent=1, ensure_ascii=False))
-
-
-def resolved(config: RunConfig, plugins: Plugins, base: Path) -> dict[str, Any]:
-    """Return the run file with overrides, defaults and whole paths: a run file again, wherever it lies."""
-    table = config.model_dump(mode="json")
-
-    def options(part: Part) -> dict[str, Any]:
-        typed = plugins.typed(hook_of(part, plugins), part.use, part.options, base)
-        return Part(use=part.use, options=typed).model_dump(mode="json")["options"]  # type: ignore[no-any-return]
-
-    table["prompts"]["options"] = options(config.prompts)
-    for written, part in zip(table["feedback"], config.feedback, strict=True):
-        written["options"] = options(part)
-    for stage, parts in (("rl", config.rl.rewards if config.rl else {}), ("evaluate", _metrics(config))):
-        for name, part in parts.items():
-            table[stage]["rewards" if stage == "rl" else "metrics"][name]["options"] = options(part)
-    return table
-
-
-def _metrics(config: RunConfig) -> Mapping[str, Part]:
-    return config.evaluate.metrics if config.evaluate else {}
-
-
-def _copy_report(run: Run) -> None:
-    for artifact in run.built:
-        for name in REPORTS if artifact.by == "report" else ():
-            if (made := artifact.folder / name).is_file():
-                scratch = run.folder / f"{name}.tmp"
-                shutil.copyfile(made, scratch)
-                scratch.replace(run.folder / name)

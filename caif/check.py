@@ -27,7 +27,10 @@ CONVERTED = {"0.5b": 2_000_000_000, "1.5b": 5_000_000_000}
 
 
 class Findings(dict[str, list[str]]):
-    """What is wrong, by what was looked at; an empty list means that nothing is."""
+    """What is wrong, by what was looked at; an empty list means that nothing is. `models` are those that were seen."""
+
+    def __init__(self) -> None:
+        self.models: list[ModelSpec] = []
 
     @contextmanager
     def of(self, place: str) -> Iterator[list[str]]:
@@ -69,13 +72,14 @@ def check(run: Run, stages: Collection[str] | None = None) -> Findings:
 
             wrong += trainers(config)
     with found.of("disk") as wrong:
-        wrong += _disk(run, [spec for cfg in sections.values() for spec in _models(run, cfg)])
+        wrong += _disk(run, found.models)
     return found
 
 
 def _section(run: Run, found: Findings, name: str, cfg: BaseModel, law: Constitution | None) -> None:
     with found.of(name) as wrong:
-        models = list(_models(run, cfg))
+        models = plan.models(run, cfg)
+        found.models += models
         for spec in models:
             wrong += _model(run, spec)
         if isinstance(cfg, Revise):
@@ -93,16 +97,6 @@ def _section(run: Run, found: Findings, name: str, cfg: BaseModel, law: Constitu
     for label, part in parts.items():
         with found.of(f"{name}: {label}"):
             run.plugins.make("caif_metrics" if isinstance(cfg, Evaluate) else "caif_rewards", part.use, part.options, run.base)
-
-
-def _models(run: Run, cfg: BaseModel) -> Iterator[ModelSpec]:
-    values = [getattr(cfg, name) for name in type(cfg).model_fields]
-    if isinstance(cfg, Part):
-        try:
-            values += run.plugins.typed(hook_of(cfg, run.plugins), cfg.use, cfg.options, run.base).values()
-        except CaifError:
-            return  # the part is not there; making it says so
-    yield from (value for value in values if isinstance(value, ModelSpec))
 
 
 def _model(run: Run, spec: ModelSpec) -> list[str]:

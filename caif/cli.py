@@ -1,124 +1,175 @@
 """The command line. Heavy imports are inside the commands, so that `caif --help` answers at once."""
 
-import errno
-import functools
-import json
 import os
-import signal
 import sys
-import threading
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-SETTINGS = {
-    "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
-    "TOKENIZERS_PARALLELISM": "false", "LANGSMITH_TRACING": "false", "TRANSFORMERS_VERBOSITY": "error",
-    "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1", "DATASETS_VERBOSITY": "error", "TQDM_DISABLE": "1",
-}  # fmt: skip
-"""Set before anything heavy is imported, unless the user has set them: quiet, and nothing is sent anywhere."""
+from caif.exits import guarded
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-GRACE = 5.0
+if TYPE_CHECKING:
+    from caif.api import Guided
+
+HELP = """Turn a constitution into a trained model, and see what each principle did.
+
+\b
+  caif run quickstart            the whole way with a small model
+  caif check run.toml            what is wrong, before anything is asked
+  caif plan run.toml             what would run, and how many model calls
+  caif run run.toml rl.steps=20  run it, with one value changed
+  caif show run.toml             what was made, what it took
+"""
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
+    help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Turn a constitution into a trained model, and see what each principle did.\n\n"
-    "\b\nStart with:\n  caif run quickstart        the whole way on a small model\n  caif check run.toml        what is wrong, before anything is asked\n"
-    "  caif plan run.toml         what would run, and how many model calls\n  caif show run.toml         what was made, what it cost",
 )  # fmt: skip
-constitution_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at constitutions.")
-app.add_typer(constitution_app, name="constitution")
+constitutions = typer.Typer(help="Look at constitutions.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(constitutions, name="constitution")
 
-RunFile = Annotated[str, typer.Argument(metavar="FILE", help="A run file (.toml, .yaml, .json), or: quickstart")]
-Overrides = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Put over the file: rl.steps=20")]
-Home = Annotated[Path | None, typer.Option(envvar="CAIF_HOME", help="Where results are kept. Default: caif-home")]
+RunFile = Annotated[str, typer.Argument(metavar="FILE", help="A run file (.toml, .yaml, .json), or: quickstart.")]
+Overrides = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Values put over the file's.")]
+Home = Annotated[Path, typer.Option(envvar="CAIF_HOME", help="Where everything made is kept.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Until = Annotated[str, typer.Option(metavar="STAGE", help="Stop after this stage; `feedback` is all sources.")]
+HOME = Path("caif-home")
 
 
-def fail(message: str, code: int) -> NoReturn:
-    """Print one line on stderr and exit."""
-    from caif.terminal import clean, redact
+@app.command()
+@guarded
+def run(
+    file: RunFile, overrides: Overrides = None, *, home: Home = HOME, until: Until = "", as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:  # fmt: skip
+    """Run a run file; what is made already is not made again.
 
-    print(f"caif: {' '.join(redact(clean(message)).split())}", file=sys.stderr)  # noqa: T201
-    raise typer.Exit(code)
+    \b
+    caif run quickstart
+    caif run run.toml --until combine
+    caif run run.toml seed=1 rl.steps=20 feedback.0.weight=2
+    """
+    from caif.api import go
+    from caif.show import print_results
 
-
-def no_space(error: BaseException) -> bool:
-    """Whether an error says that the disk is full, in whichever library it was found out."""
-    if isinstance(error, OSError) and error.errno in FULL:
-        return True
-    said = str(error).lower()
-    return "no space left on device" in said or "disk is full" in said or "disk quota exceeded" in said
-
-
-def guarded(command: Callable[..., None]) -> Callable[..., None]:
-    """Turn every error of a command into one line and an exit code."""
-
-    @functools.wraps(command)
-    def wrapped(*args: Any, **options: Any) -> None:
-        from caif.errors import INTERRUPTED, STOPPED, WRONG, CaifError
-
-        for name, value in SETTINGS.items():
-            os.environ.setdefault(name, value)
-        if not options.get("debug"):
-            warnings.filterwarnings("ignore", module=r"(transformers|trl|peft|torch|datasets|accelerate|langchain)")
-        try:
-            with interruptible():
-                command(*args, **options)
-        except KeyboardInterrupt:
-            fail("stopped; nothing that was answered is lost; run again to go on", INTERRUPTED)
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of our output has gone
-            raise typer.Exit(0) from None
-        except typer.Exit:
-            raise
-        except Exception as error:  # noqa: BLE001 - a user sees one line, whatever it was
-            if options.get("debug"):
-                show_traceback()
-            if isinstance(error, CaifError):
-                fail(str(error), error.code)
-            if no_space(error):
-                fail("the disk is full; nothing that was answered is lost: free space, then run again", STOPPED)
-            fail(f"{type(error).__name__}: {error}; run with --debug for the traceback", WRONG)
-
-    return wrapped
+    print_results(go(_prepare(file, home, overrides), until), as_json=as_json)
 
 
-def show_traceback() -> None:
-    """Print the current traceback without secrets."""
-    import traceback
+@app.command()
+@guarded
+def plan(file: RunFile, overrides: Overrides = None, *, home: Home = HOME, debug: Debug = False) -> None:
+    """Show what is made, what would run, and how many model calls at most. Nothing is asked.
 
-    from caif.terminal import clean, redact
+    \b
+    caif plan run.toml
+    caif plan run.toml sample.samples=4
+    """
+    from caif.plan import calls, models, steps
+    from caif.terminal import table
 
-    print(redact(clean(traceback.format_exc())), file=sys.stderr)  # noqa: T201
+    prepared = _prepare(file, home, overrides)
+    planned = steps(prepared)
+    wanted = calls(prepared, planned)
+    rows = [
+        (s.name, s.state, "?" if wanted[s.name] is None else f"{wanted[s.name]:,}",
+         ", ".join(dict.fromkeys(spec.use for spec in models(prepared, s.cfg))), s.artifact.folder.name)
+        for s in planned
+    ]  # fmt: skip
+    total = f"{sum(number or 0 for number in wanted.values()):,}" + (" and what plugins ask" if None in wanted.values() else "")
+    columns = ("stage", "state", "#calls at most", "model", "folder in store/")
+    table(prepared.config.name, columns, rows, f"Calls at most: {total}.")
 
 
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Stop on the first Ctrl-C, within seconds even if a thread waits for a server; at once on the second."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+@app.command()
+@guarded
+def check(file: RunFile, overrides: Overrides = None, *, home: Home = HOME, debug: Debug = False) -> None:
+    """Look for everything that can be known to be wrong before the first model call. Exit code 2 if something is."""
+    from caif.check import check as look
+    from caif.terminal import line
 
-    def leave() -> None:
-        print("caif: stopped; nothing that was answered is lost; run again to go on", file=sys.stderr)  # noqa: T201
-        os._exit(130)
+    found = look(_prepare(file, home, overrides, quiet=True))
+    for place, texts in found.items():
+        line("\n".join(f"wrong  {place}: {text}" for text in texts) or f"ok     {place}")
+    if any(found.values()):
+        raise SystemExit(2)
 
-    def stop(*_: object) -> NoReturn:
-        signal.signal(signal.SIGINT, lambda *_: leave())
-        patience = threading.Timer(GRACE, leave)
-        patience.daemon = True
-        patience.start()
-        raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGINT, stop)
+@app.command()
+@guarded
+def show(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, its name, or a run file.")],
+    stage: Annotated[str, typer.Argument(metavar="[STAGE]", help="Show this stage's counts, numbers and first rows.")] = "",
+    *, home: Home = HOME, debug: Debug = False,
+) -> None:  # fmt: skip
+    """Show what a run has made and what it took.
+
+    \b
+    caif show caif-home/runs/quickstart
+    caif show run.toml combine
+    """
+    from caif import show as shown
+    from caif.plan import steps
+
+    folder = shown.find(run, home)
+    stages = shown.listed(folder) if folder else [(s.name, s.artifact.folder) for s in steps(_prepare(run, home))]
+    lines = shown.lines(stages, folder.parent.parent if folder else home)
+    if stage:
+        shown.print_stage(shown.one(stage, lines))
+    else:
+        shown.print_run(str(folder or run), lines)
+
+
+@app.command()
+@guarded
+def plugins(
+    folder: Annotated[Path, typer.Option(help="A folder of single-file plugins.")] = Path("plugins"), *, debug: Debug = False
+) -> None:
+    """List every plugin: where it comes from, its hooks, its parts, and what is wrong with it."""
+    from caif.plugins import load
+    from caif.terminal import table
+
+    loaded = load(folders=[folder])
+    rows = []
+    for one in loaded.loaded:
+        parts = [f"{hook.removeprefix('caif_')}: {name}" for hook, some in loaded.parts.items() for name, part in some.items()
+                 if part.plugin == one.id]  # fmt: skip
+        rows.append((one.name, one.origin, ", ".join(one.hooks), "\n".join(parts), one.error))
+    table("", ("plugin", "from", "hooks", "parts", "error"), rows)
+
+
+@constitutions.command("check")
+@guarded
+def constitution_check(file: Annotated[Path, typer.Argument(metavar="FILE")], *, debug: Debug = False) -> None:
+    """Check a constitution and show its principles by objective."""
+    from caif.constitution import read
+    from caif.terminal import table
+
+    law = read(file)
+    ordered = sorted(law.principles, key=lambda p: list(law.objectives).index(p.objective))
+    rows = [
+        (p.objective, p.id, f"{p.weight:g}", p.authority, ", ".join(p.applies_to) or "all", len(p.cases), p.digest[:8])
+        for p in ordered
+    ]
+    columns = ("objective", "principle", "#weight", "#authority", "applies to", "#cases", "digest")
+    about = f"{len(law.principles)} principles for {len(law.objectives)} objectives; digest {law.digest}"
+    table(f"{law.name} {law.version}", columns, rows, about)
+
+
+def _prepare(file: str, home: Path, overrides: list[str] | None = None, *, quiet: bool = False) -> "Guided":
+    from caif.api import prepare
+    from caif.run import Tell
+
+    return prepare(file, home=home, overrides=overrides or (), tell=Tell() if quiet else None)
+
+
+def main(args: Any = None) -> None:
+    """Run the command line."""
     try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+        app(args)
+    except SystemExit as left:
+        if left.code == 130:  # do not wait for threads that wait for servers
+            sys.stdout.flush()
+            os._exit(130)
+        raise

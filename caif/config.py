@@ -51,14 +51,15 @@ class ModelSpec(Frozen):
 
     use: str
     base_url: str = ""
-    api_key_env: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]?[A-Za-z0-9_]*$")] = ""
+    api_key_env: Annotated[str, StringConstraints(pattern=r"^([A-Z_][A-Z0-9_]*)?$")] = ""
+    """The name of the variable that holds the key, in capitals as they are, so that a key itself is refused here."""
     revision: str = ""
 
 
 class Part(Frozen):
     """A part by name with its options, which are checked against the plugin's own signature."""
 
-    use: str
+    use: SafeName
     options: dict[str, Any] = {}
 
     @model_validator(mode="before")
@@ -71,9 +72,16 @@ class Part(Frozen):
             known = set(cls.model_fields) - {"options"}
             own = {key: value for key, value in given.items() if key in known}
             rest = {key: value for key, value in given.items() if key not in known}
-            models = {key: ModelSpec(**rest[key]) for key in ("model", "judge") if isinstance(rest.get(key), dict)}
+            models = {key: _spec(key, rest[key]) for key in ("model", "judge") if isinstance(rest.get(key), dict)}
             return own | {"options": rest | models}
         return given
+
+
+def _spec(key: str, table: dict[str, Any]) -> ModelSpec:
+    try:
+        return ModelSpec.model_validate(table)
+    except ValidationError as error:
+        raise ValueError(str(explain(error, ModelSpec, key))) from None
 
 
 class Law(Frozen):
@@ -219,6 +227,9 @@ class Exec(Frozen):
     timeout: Positive = 120.0
     retries: Annotated[int, Field(ge=0)] = 5
     patience: Positive = 600.0
+    """For how many seconds a server may give no answer at all before the run stops, to go on another time."""
+    backoff: Positive = 1.0
+    """Seconds before the second try of a row; it doubles with every further one."""
     max_failures: Share = 0.05
 
 
@@ -227,7 +238,7 @@ class RunConfig(Frozen):
 
     name: SafeName
     constitution: FilePath
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     recipe: str = "constitutional"
     plugins: tuple[FilePath, ...] = ()
     models: dict[SafeName, ModelSpec] = {}
@@ -251,7 +262,9 @@ class RunConfig(Frozen):
         if not isinstance(given, dict):
             return given
         given = dict(given)
-        models = {k: v if isinstance(v, dict) else {"use": v} for k, v in (given.get("models") or {}).items()}
+        if not isinstance(named := given.get("models", {}), dict):
+            raise ValueError(f"models: must be a table of models by name, not {named!r:.80}")
+        models = {name: {"use": model} if isinstance(model, str) else model for name, model in named.items()}
         given["models"] = models
         for stage, table in given.items():
             if stage == "feedback" and isinstance(table, (list, tuple)):
@@ -281,6 +294,8 @@ class RunConfig(Frozen):
         if self.generate and not self.generate.model:
             raise ValueError("generate.model: is required and missing")
         labels = [source.label for source in self.feedback]
+        if taken := set(labels) & set(type(self).model_fields):
+            raise ValueError(f"feedback: {sorted(taken)[0]!r} is the name of a stage; give the source another name")
         if doubled := {label for label in labels if labels.count(label) > 1}:
             raise ValueError(f"feedback: two sources are called {sorted(doubled)[0]!r}; give one a name of its own")
         for label in {**(self.combine.weights if self.combine else {}), **(self.combine.caps if self.combine else {})}:
@@ -337,9 +352,10 @@ def _override(table: dict[str, Any], override: str) -> None:
     if not equals or not key:
         raise CaifError(f"{override!r} is not an override", "write key=value, for example rl.steps=20")
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text  # a bare word is a text
+        values = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
+        values = {}
+    value = values["value"] if values.keys() == {"value"} else text  # a bare word is a text
     *path, last = key.split(".")
     if last in _PATHS and isinstance(value, str):
         value = str(Path.cwd() / Path(value).expanduser())
@@ -351,13 +367,17 @@ def _override(table: dict[str, Any], override: str) -> None:
             here = here[int(name)] if isinstance(here, list) else here.setdefault(name, {})
         here[int(last) if isinstance(here, list) else last] = value
     except (ValueError, IndexError, TypeError, AttributeError):
-        raise CaifError(f"{override!r}: there is no {key}", "see the run file's keys") from None
+        raise CaifError(f"{key}: there is no such key to override", "see the run file's keys") from None
 
 
-_SECRET = re.compile(r"(^|_)(api_?key|token|password|secret)$", re.IGNORECASE)
+_SECRET = re.compile(r"(^|[_-])(api[_-]?key|token|password|secret|authorization)$", re.IGNORECASE)
+_LOOKS_SECRET = re.compile(r"://[^/\s]*:[^/\s]*@|\b(sk-[\w-]{20,}|(hf_|ghp_|AKIA)[A-Za-z0-9]{16,}|Bearer \S{16,})")
 
 
 def _refuse_secrets(value: Any, where: str, key: str) -> None:
+    """Refuse what is called like a secret or looks like one. The message shows where, never what."""
+    if isinstance(value, str) and _LOOKS_SECRET.search(value):
+        raise CaifError(f"{where}: {key}: looks like a key or password", "name its variable: api_key_env")
     if isinstance(value, dict):
         for name, item in value.items():
             path = f"{key}.{name}" if key else str(name)

@@ -46,15 +46,15 @@ class Principle(Frozen):
     compare: Text
     instruct: Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000)] = ""
     oppose: Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000)] = ""
-    weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    weight: Annotated[float, Field(ge=0, le=1e6)] = 1.0
     authority: int = 0
     applies_to: tuple[str, ...] = ()
     cases: tuple[Case, ...] = ()
 
     @property
     def digest(self) -> str:
-        """What the principle says, as a digest: labels made under another wording are other labels."""
-        return digest(self.model_dump(mode="json"))
+        """What the principle says to a model, as a digest: labels made under another wording are other labels."""
+        return digest(self.model_dump(mode="json", include={"critique", "revision", "compare", "instruct", "oppose"}))
 
     def applies(self, tags: Iterable[str]) -> bool:
         """Whether the principle speaks to a prompt with these tags; without `applies_to` it speaks to all."""
@@ -141,7 +141,6 @@ def _fill(value: object, terms: dict[str, str], where: str, key: str) -> object:
         raise CaifError(f"{where}: {key}: {match.group(0)!r} is not a declared term", nearest(name or "", terms))
 
     return _BRACED.sub(term, value)
-
 
 
 def stored(artifact: Artifact) -> Constitution:

@@ -43,8 +43,13 @@ def _dataset(rows: Sequence[Any], columns: Callable[[Any], dict[str, Any]], kind
     splits: dict[str, list[dict[str, Any]]] = {"train": [], "heldout": []}
     for row in rows:
         splits[row.prompt.split].append(columns(row) | {name: getattr(row, name) for name in OWN})
-    # Named from the rows, not at random: the same rows must give the same bytes.
-    return DatasetDict({name: Dataset.from_list(some, features=features) for name, some in splits.items()})
+    # Named from the rows, not at random: the same rows must give the same bytes. From an empty list datasets makes a
+    # table without columns, which it then refuses to read.
+    empty: dict[str, list[Any]] = {name: [] for name in features}
+    return DatasetDict({
+        name: Dataset.from_list(some, features=features) if some else Dataset.from_dict(empty, features=features)
+        for name, some in splits.items()
+    })
 
 
 def _features(kinds: dict[str, str]) -> "Features":

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -31,39 +31,47 @@ def explain(error: ValidationError, model: type[BaseModel], where: str | Path) -
     """Return pydantic's complaint as one line: the file, the key path, what is wrong, and the nearest valid name."""
     first = error.errors(include_url=False)[0]
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    place = _key_path(first["loc"])
+    place, _ = _walk(model, first["loc"])
     if first["type"] == "extra_forbidden":
-        *parents, name = [part for part in first["loc"] if isinstance(part, str)]
-        hint = nearest(name, _fields(model, parents))
-        return CaifError(f"{where}: {place}: unknown key{more}", hint)
+        _, parent = _walk(model, first["loc"][:-1])
+        return CaifError(f"{where}: {place}: unknown key{more}", nearest(str(first["loc"][-1]), _keys(parent)))
     if first["type"] == "missing":
         return CaifError(f"{where}: {place}: is required and missing{more}", "add it")
     text = first["msg"].removeprefix("Value error, ")
     if first["type"] == "value_error":
         return CaifError(": ".join(filter(None, [str(where), place, text])) + more)
-    shown = f", not {first['input']!r:.80}" if isinstance(first["input"], (str, int, float, bool)) else ""
+    plain = isinstance(first["input"], (str, int, float, bool)) and "key" not in place  # a key may be what stands there
+    shown = f", not {first['input']!r:.80}" if plain else ""
     return CaifError(f"{where}: {place}: {text[0].lower()}{text[1:]}{shown}{more}")
 
 
-def _key_path(loc: Iterable[str | int]) -> str:
+def _walk(model: type[BaseModel], loc: Iterable[str | int]) -> tuple[str, Any]:
+    """Return the key path of an error, without the names of the types that were tried there, and the type it leads to."""
+    here: Any = model
     path = ""
     for part in loc:
+        here = _container(here)
+        if here is None or part == "[key]":
+            continue
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
-    return path
+        if get_origin(here) is None:
+            here = here.model_fields[part].annotation if part in here.model_fields else None
+        else:
+            here = get_args(here)[1 if get_origin(here) is dict else 0]
+    return path, here
 
 
-def _fields(model: type[BaseModel], path: Iterable[str]) -> list[str]:
-    """Return the field names of the nested model that a key path leads to."""
-    here: Any = model
-    for name in path:
-        info = here.model_fields.get(name) if isinstance(here, type) and issubclass(here, BaseModel) else None
-        here = _model_in(info.annotation) if info else None
-    return list(here.model_fields) if here is not None else []
-
-
-def _model_in(annotation: Any) -> Any:
+def _container(annotation: Any) -> Any:
+    """Return the model, table or list that a type allows, whatever else it allows; None if it holds plain values only."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    if get_origin(annotation) in (Union, UnionType, tuple, list, dict):
-        return next((m for m in map(_model_in, get_args(annotation)) if m is not None), None)
-    return None
+    if get_origin(annotation) is Annotated:
+        return _container(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return next(filter(None, map(_container, get_args(annotation))), None)
+    return annotation if get_origin(annotation) in (tuple, list, dict) else None
+
+
+def _keys(annotation: Any) -> list[str]:
+    model = _container(annotation)
+    return list(model.model_fields) if isinstance(model, type) else []

@@ -1,13 +1,15 @@
 """Every answer of every model, once: cache, way to resume, and account of cost in one SQLite file.
 
 An answer is on disk before anyone sees it. Its key digests the resolved model, the messages, the parameters and the
-sample number, so repeated samples stay apart and an edited prompt asks anew. Failures are not answers and are not kept.
+sample number, so repeated samples stay apart and an edited prompt asks anew. Failures are not answers and are not kept;
+what a model refuses to say is an answer.
 """
 
 import json
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,14 +39,13 @@ class Ledger:
     """The answers on disk. One writer: the run holds the folder's lock."""
 
     def __init__(self, file: Path) -> None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        self.file = file
+        with self._errors_told():
+            file.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
             self._db.execute("pragma journal_mode=wal")
             self._db.execute("pragma synchronous=full")  # a power cut loses no answer that was paid for
             self._db.execute(_TABLE)
-        except sqlite3.Error as error:
-            raise CaifError(f"{file}: cannot be used as ledger: {error}", "free space or move it away", code=STOPPED) from None
 
     def get(self, keys: Sequence[str]) -> dict[str, Answer]:
         """Return the answers there are for these keys."""
@@ -52,28 +53,39 @@ class Ledger:
         for start in range(0, len(keys), 500):
             some = keys[start : start + 500]
             marks = ",".join("?" * len(some))
-            rows = self._db.execute(f"select key, answer from answers where key in ({marks})", some)  # noqa: S608
-            found |= {key: _decode(text) for key, text in rows}
+            with self._errors_told():
+                rows = self._db.execute(f"select key, answer from answers where key in ({marks})", some)
+                found |= {key: _decode(text) for key, text in rows}
         return found
 
     def put(self, answers: Mapping[str, Answer], model: str, stage: str) -> None:
         """Store answers, all of them or none. When this returns they survive a power cut."""
+        if failed := [answer for answer in answers.values() if answer.finish == "error"]:
+            raise ValueError(f"a failure is no answer and is not kept: {failed[0].detail}")
         now = time.time()
         rows = [
             (key, model, stage, _encode(answer), answer.tokens_in, answer.tokens_out, now)
             for key, answer in answers.items()
         ]
-        try:
+        with self._errors_told(), self._db:
             self._db.execute("begin immediate")
             self._db.executemany("insert or ignore into answers values (?,?,?,?,?,?,?)", rows)
-            self._db.execute("commit")
-        except sqlite3.Error as error:
-            raise CaifError(f"the ledger cannot be written: {error}", "free space, then run again", code=STOPPED) from None
 
     def spent(self) -> dict[str, Spent]:
         """Return calls and tokens by stage."""
-        rows = self._db.execute("select stage, count(*), sum(tokens_in), sum(tokens_out) from answers group by stage")
-        return {stage: Spent(*numbers) for stage, *numbers in rows}
+        with self._errors_told():
+            rows = self._db.execute("select stage, count(*), sum(tokens_in), sum(tokens_out) from answers group by stage")
+            return {stage: Spent(*numbers) for stage, *numbers in rows}
+
+    @contextmanager
+    def _errors_told(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            what, remedy = f"{self.file}: the ledger cannot be used: {error}", "free space, or move the file away"
+            raise CaifError(what, remedy, code=STOPPED) from None
+        except (LookupError, TypeError, json.JSONDecodeError, UnicodeDecodeError):  # bytes within a page are unguarded
+            raise CaifError(f"{self.file}: the ledger is damaged", "move the file away", code=STOPPED) from None
 
     def close(self) -> None:
         """Close the file."""

@@ -4,12 +4,16 @@ import re
 
 from caif import text
 from caif.data import Prompt
+from caif.errors import CaifError
 from caif.hookspecs import Metric, hookimpl
 
 
 def matches(*, pattern: str, at_least: int = 1) -> Metric:
     """Whether a regular expression is found at least so often, as 0 or 1, ignoring case."""
-    compiled = re.compile(pattern, re.IGNORECASE | re.MULTILINE)
+    try:
+        compiled = re.compile(pattern, re.IGNORECASE | re.MULTILINE)
+    except re.error as error:
+        raise CaifError(f"matches: {pattern!r} is no regular expression: {error}", "mend the pattern") from None
     return lambda _, answer: float(len(compiled.findall(answer)) >= at_least)
 
 

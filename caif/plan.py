@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from math import comb
 from typing import Any, Literal, NamedTuple
 
-from caif.config import Evaluate, Generate, Prompts, Revise, RunConfig, Source
+from caif.config import Evaluate, Generate, ModelSpec, Part, Prompts, Revise, RunConfig, Source
 from caif.constitution import read
 from caif.data import Prompt, split_of
 from caif.errors import CaifError, nearest
 from caif.plugins import Plugins
-from caif.run import Run
+from caif.run import Run, hook_of
 from caif.store import Artifact
 
 State = Literal["done", "begun", "to do"]
@@ -76,6 +76,14 @@ def steps(run: Run) -> list[Step]:
         if not planner.steps:
             raise
     return planner.steps
+
+
+def models(run: Run, cfg: Any) -> list[ModelSpec]:
+    """Return the models that a stage's config names, those in a part's options too."""
+    values = [getattr(cfg, name) for name in type(cfg).model_fields]
+    if isinstance(cfg, Part) and cfg.use in run.plugins.parts[hook_of(cfg, run.plugins)]:
+        values += run.plugins.typed(hook_of(cfg, run.plugins), cfg.use, cfg.options, run.base).values()
+    return [value for value in values if isinstance(value, ModelSpec)]
 
 
 class Sizes(NamedTuple):

@@ -131,7 +131,7 @@ def load(files: Sequence[Path] = (), folders: Sequence[Path] = (), objects: Sequ
         _register(plugins, file.stem, str(file), lambda file=file: _import_file(file))
     for n, given in enumerate(objects):
         name = getattr(given, "__name__", f"object-{n}")
-        _register(plugins, name, getattr(given, "__file__", None) or "given in Python", lambda given=given: given)
+        _register(plugins, name, "given in Python", lambda given=given: given)
     plugins.parts = {hook: _collect(plugins, hook) for hook in PARTS}
     return plugins
 
@@ -280,7 +280,7 @@ def _typed(factory: Callable[..., Any], key: str, value: Any, base: Path | None)
         return [_typed(factory, key, item, base) for item in value]
     if "ModelSpec" in kind and isinstance(value, (str, dict)):
         with suppress(ValidationError):  # what is no model is refused with the other options
-            return ModelSpec.model_validate(value)
+            return ModelSpec.model_validate({"use": value} if isinstance(value, str) else value)
     return (base or Path()) / Path(value).expanduser() if "Path" in kind and isinstance(value, str) else value
 
 

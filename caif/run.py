@@ -57,6 +57,9 @@ class Tell:
     def step(self, label: str, done: int, total: int, **numbers: float) -> None:
         """Say how far a training has come, with its latest numbers."""
 
+    def close(self) -> None:
+        """Put away what is shown while the run works."""
+
 
 @dataclass(frozen=True)
 class Work:

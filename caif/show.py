@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from caif.api import STAGES
+from caif.api import Results
 from caif.errors import CaifError, nearest
 from caif.ledger import Ledger, Spent
+from caif.record import STAGES
 from caif.store import MANIFEST, Artifact
 
 FIRST = 3
@@ -108,3 +109,50 @@ def brief(value: Any, length: int = 300) -> str:
         value = " | ".join(brief(item, 160) for item in value)
     text = " ".join(str(value).split())
     return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def print_run(title: str, stages: Sequence[Line]) -> None:
+    """Print the table of a run's stages."""
+    from caif.terminal import duration, table
+
+    rows = [
+        (s.stage, s.state, s.rows, duration(s.artifact.facts["seconds"]) if s.artifact else "", *(n or "" for n in s.spent))
+        for s in stages
+    ]
+    columns = ("stage", "state", "#rows", "#time", "#calls", "#tokens in", "#tokens out")
+    table(title, columns, rows, "Calls and tokens are those of all runs in this home folder.")
+
+
+def print_stage(found: Line) -> None:
+    """Print a stage's counts, numbers and first rows."""
+    from caif.terminal import line, table
+
+    if found.artifact is None:
+        raise CaifError(f"{found.stage} is not made yet ({found.state})", "run it: caif run FILE")
+    line(f"{found.artifact.folder}")
+    for title, values in (("counts", found.artifact.counts), ("numbers", found.artifact.metrics)):
+        if values:
+            table(title, ("what", "value"), numbers(values))
+    for name, rows in first_rows(found.artifact.folder).items():
+        for n, row in enumerate(rows):
+            table(f"{name} {n + 1}", ("field", "value"), [(key, brief(value)) for key, value in row.items()])
+
+
+def print_results(done: Results, *, as_json: bool) -> None:
+    """Print what a run has made just now: a table, or JSON for programs."""
+    from caif.terminal import duration, line, table
+
+    made, artifacts = set(done.made), done.artifacts.items()
+    if as_json:
+        stages = [
+            {"stage": name, "key": a.key, "folder": str(a.folder), "reused": name not in made, "seconds": a.facts["seconds"],
+             "counts": dict(a.counts)}
+            for name, a in artifacts
+        ]  # fmt: skip
+        report = str(done.report) if done.report else None
+        print(json.dumps({"run": done.folder.name, "folder": str(done.folder), "report": report, "stages": stages}))
+        return
+    rows = [(n, "made" if n in made else "found", duration(a.facts["seconds"]), a.folder.name) for n, a in artifacts]
+    took = duration(sum(done.artifacts[name].facts["seconds"] for name in made))
+    table("", ("stage", "", "#time", "folder in store/"), rows, f"This run took {took}." if made else "All was made before.")
+    line(f"Report: {done.report}" if done.report else f"Results: {done.folder}")

@@ -13,10 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pydantic import ValidationError
+
 from caif.data import Row, digest
-from caif.errors import CaifError
+from caif.errors import CaifError, explain
 
 MANIFEST = "artifact.json"
+PARTIAL = ".partial"
+
+BROKEN = "move its folder away, and it is made anew"
 
 R = TypeVar("R", bound=Row)
 
@@ -59,9 +64,12 @@ class Artifact:
         return self.folder / "model"
 
     def rows(self, kind: type[R]) -> list[R]:
-        """Return its rows of one kind, [] if it has none. Each row's id is checked against its content."""
+        """Return its rows of one kind, [] if it has none. Ids are checked against content, and that none is missing."""
         file = self.folder / f"{table_name(kind)}.parquet"
-        return read_rows(file, kind) if file.is_file() else []
+        rows = read_rows(file, kind) if file.is_file() else []
+        if len(rows) != (written := self.counts.get(table_name(kind), 0)):
+            raise CaifError(f"{file}: holds {len(rows)} rows where {written} were written", BROKEN)
+        return rows
 
 
 @dataclass
@@ -105,9 +113,18 @@ def write_rows(file: Path, rows: Iterable[Row], kind: type[Row]) -> None:
 
 def read_rows(file: Path, kind: type[R]) -> list[R]:
     """Read rows back; a row whose id does not match its content is an error, not a row."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    return [kind.model_validate(item) for item in pq.read_table(file).to_pylist()]
+    rows: list[R] = []
+    try:
+        for item in pq.read_table(file).to_pylist():
+            rows.append(kind.model_validate(item))
+    except ValidationError as error:
+        raise explain(error, kind, f"{file}: row {len(rows) + 1}") from None
+    except (pa.ArrowException, OSError) as error:
+        raise CaifError(f"{file}: cannot be read: {type(error).__name__}", BROKEN) from None
+    return rows
 
 
 def _schema(kind: type[Row]) -> Any:
@@ -156,14 +173,18 @@ class Store:
         manifest = self.place(stage, key) / MANIFEST
         if not manifest.is_file():
             return None
-        facts = json.loads(manifest.read_text(encoding="utf-8"))
-        if facts.get("key") != key:
-            raise CaifError(f"{manifest}: holds key {facts.get('key')}, not {key}", "move that folder away")
+        try:
+            facts = json.loads(manifest.read_text(encoding="utf-8"))
+            found = facts["key"]
+        except (ValueError, LookupError, TypeError):
+            raise CaifError(f"{manifest}: cannot be read", BROKEN) from None
+        if found != key:
+            raise CaifError(f"{manifest}: holds key {found}, not {key}", BROKEN)
         return Artifact(manifest.parent, facts)
 
     def draft(self, stage: str, key: str) -> Draft:
         """Return an empty place to build in. What an interrupted build left there is thrown away."""
-        folder = self.place(stage, key).with_suffix(".partial")
+        folder = partial(self.place(stage, key))
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         return Draft(folder)
@@ -175,11 +196,16 @@ class Store:
         for file in draft.folder.rglob("*"):
             if file.is_file():
                 _sync(file)
-        final = draft.folder.with_suffix("")
+        final = draft.folder.with_name(draft.folder.name.removesuffix(PARTIAL))
         shutil.rmtree(final, ignore_errors=True)
         draft.folder.rename(final)
         _sync(final.parent)
         return Artifact(final, facts)
+
+
+def partial(place: Path) -> Path:
+    """Return where an artifact is built before it is put in its place."""
+    return place.with_name(place.name + PARTIAL)  # with_suffix would cut a name with a dot in it
 
 
 def write_text(file: Path, text: str) -> None:

@@ -23,7 +23,11 @@ CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-_CORPUS = ("the user asks and the assistant answers", "thank you, that is a good question", "I am sorry, but I can not do that")
+_CORPUS = (
+    "the user asks and the assistant answers",
+    "thank you, that is a good question",
+    "I am sorry, but I can not do that",
+)
 
 
 def tiny_model(folder: Path, seed: int = 0) -> Path:
@@ -81,9 +85,9 @@ class EchoChat(BaseChatModel):
     def _generate(
         self,
         messages: list[BaseMessage],
-        stop: list[str] | None = None,  # noqa: ARG002 - langchain's signature
-        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002
-        **kwargs: Any,  # noqa: ARG002
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
     ) -> ChatResult:
         said = str(messages[-1].content)
         reply = next((reply for key, reply in self.replies.items() if key in said), self.prefix + said)
@@ -91,7 +95,7 @@ class EchoChat(BaseChatModel):
         message = AIMessage(
             content=reply,
             response_metadata={"finish_reason": "stop"},
-            usage_metadata={**cost, "total_tokens": sum(cost.values())},  # type: ignore[typeddict-item]
+            usage_metadata={**cost, "total_tokens": sum(cost.values())},
         )
         return ChatResult(generations=[ChatGeneration(message=message)])
 
@@ -109,10 +113,8 @@ def check_plugin(module: ModuleType) -> dict[str, list[str]]:
     loaded: Loaded = plugins.loaded[0]
     if loaded.error:
         raise CaifError(f"plugin {loaded.name}: {loaded.error}", "mend it")
-    unmarked = [hook for hook in loaded.hooks if not hasattr(vars(module)[hook], "caif_impl")]
-    if unmarked or not loaded.hooks:
-        what = f"{unmarked[0]} is not marked as a hook" if unmarked else "implements no hook"
-        raise CaifError(f"plugin {loaded.name}: {what}", f"write @caif.hookimpl over one of: {', '.join((*PARTS, *OBSERVERS))}")
+    if not loaded.hooks:
+        raise CaifError(f"plugin {loaded.name} implements no hook", f"write one of: {', '.join((*PARTS, *OBSERVERS))}")
     for hook, offered in parts.items():
         for name, part in offered.items():
             _check_typed(f"plugin {loaded.name}: {hook}: {name}", part.factory)
@@ -120,10 +122,10 @@ def check_plugin(module: ModuleType) -> dict[str, list[str]]:
 
 
 def _check_typed(where: str, factory: Any) -> None:
-    if not callable(factory):
-        raise CaifError(f"{where} is not a factory but {factory!r:.60}", "give a function that returns the part")
     for option in inspect.signature(factory).parameters.values():
         if option.kind in (option.VAR_POSITIONAL, option.VAR_KEYWORD):
             raise CaifError(f"{where} takes any option ({option})", "name its options, each with a type")
         if option.annotation is option.empty:
-            raise CaifError(f"{where}: the option {option.name!r} has no type", f"write {option.name}: str, for example")
+            raise CaifError(
+                f"{where}: the option {option.name!r} has no type", f"write {option.name}: str, for example"
+            )

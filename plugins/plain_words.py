@@ -15,7 +15,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from caif.hookspecs import Metric, Reward, StageEvent, hookimpl
+import caif
+from caif.hookspecs import Metric, Reward
 
 WORD = re.compile(r"[^\W\d_]+")
 
@@ -41,18 +42,18 @@ def metric(longest: int = 7) -> Metric:
     return lambda _, answer: share(answer, longest) or 0.0
 
 
-@hookimpl
+@caif.hookimpl
 def caif_rewards():
     return {"plain-words": reward}
 
 
-@hookimpl
+@caif.hookimpl
 def caif_metrics():
     return {"plain-words": metric}
 
 
-@hookimpl
-def caif_stage_finished(event: StageEvent) -> None:
+@caif.hookimpl
+def caif_stage_finished(event: caif.StageEvent) -> None:
     if log := os.environ.get("CAIF_STAGE_LOG"):
         with Path(log).open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(vars(event)) + "\n")

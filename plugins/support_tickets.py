@@ -12,11 +12,11 @@ Reads a CSV file with a header and the columns `question`, `answer`, `resolved` 
 from collections.abc import Iterator
 from pathlib import Path
 
-from caif.data import Prompt, Rating, Rejected
+import caif
 from caif.formats.fields import Unusable, at_least_one, each, text
 from caif.formats.jsonl import Line
 from caif.formats.tables import csv_rows
-from caif.hookspecs import FeedbackContext, FeedbackSource, hookimpl
+from caif.hookspecs import FeedbackSource
 
 COLUMNS = ("question", "answer", "resolved", "agent")
 RESOLVED = {"yes": True, "no": False}
@@ -25,13 +25,13 @@ RESOLVED = {"yes": True, "no": False}
 def support_tickets(path: Path, objective: str = "helpfulness") -> FeedbackSource:
     """Take one thumb a ticket. A ticket that is neither resolved nor unresolved is turned away, never guessed at."""
 
-    def source(context: FeedbackContext) -> Iterator[Rating | Rejected]:
-        def rating(line: Line) -> Iterator[Rating]:
+    def source(context: caif.FeedbackContext) -> Iterator[caif.Rating | caif.Rejected]:
+        def rating(line: Line) -> Iterator[caif.Rating]:
             said = text(line.row, "resolved").strip().casefold()
             if said not in RESOLVED:
                 raise Unusable("ambiguous polarity", f"resolved must be yes or no, not {said!r:.40}")
-            yield Rating(
-                prompt=Prompt.of(text(line.row, "question")),
+            yield caif.Rating(
+                prompt=caif.Prompt.of(text(line.row, "question")),
                 completion=text(line.row, "answer"),
                 up=RESOLVED[said],
                 objective=objective,
@@ -44,6 +44,6 @@ def support_tickets(path: Path, objective: str = "helpfulness") -> FeedbackSourc
     return source
 
 
-@hookimpl
+@caif.hookimpl
 def caif_feedback_sources():
     return {"support-tickets": support_tickets}

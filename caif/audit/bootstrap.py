@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from caif.errors import FAILED, CaifError
+
 ByPrompt = Mapping[str, float]
 """One number a prompt: the mean over its answers."""
 
@@ -11,6 +13,8 @@ def interval(values: Sequence[float], draws: int, seed: int, level: float = 0.95
     """Return the mean over prompts and its percentile bootstrap interval. One prompt has no interval but itself."""
     import numpy as np
 
+    if not values:
+        raise CaifError("there is nothing to average: no prompt has a usable answer", "see the counts: caif show", code=FAILED)
     array = np.asarray(values, dtype=float)
     picks = np.random.default_rng(seed).integers(0, len(array), size=(draws, len(array)))
     means = array[picks].mean(axis=1)

@@ -6,7 +6,7 @@ to the side that the model prefers: predicted is then how sure it was, observed 
 
 import math
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 BINS = 10
@@ -41,7 +41,7 @@ def reliability(logits: Sequence[float], labels: Sequence[float], bins: int = BI
     """Return predicted and observed per bin of equal mass, for pairs turned to the side that is preferred."""
     turned = sorted((sigmoid(abs(x)), p if x >= 0 else 1 - p) for x, p in zip(logits, labels, strict=True))
     cuts = [round(k * len(turned) / bins) for k in range(bins + 1)]
-    groups = [turned[low:high] for low, high in zip(cuts, cuts[1:], strict=False) if high > low]
+    groups = [turned[low:high] for low, high in pairwise(cuts) if high > low]
     return [
         {"predicted": _mean([q for q, _ in some]), "observed": _mean([p for _, p in some]), "n": len(some)}
         for some in groups
@@ -117,7 +117,9 @@ def agreement(opinions: Sequence[tuple[str, str, int]]) -> dict[str, float] | No
     for thing, rater, opinion in opinions:
         things.setdefault(thing, {})[rater] = opinion
     shares = [
-        _mean([float(a == b) for a, b in combinations(votes.values(), 2)]) for votes in things.values() if len(votes) > 1
+        _mean([float(a == b) for a, b in combinations(votes.values(), 2)])
+        for votes in things.values()
+        if len(votes) > 1
     ]
     return {"agreement": _mean(shares), "n": len(shares)} if shares else None
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from caif.audit.calibration import accuracy, agreement, of_pairs, of_thumbs, reliability
+from caif.audit.calibration import agreement, of_pairs, of_thumbs, reliability
 from caif.data import Preference, Rating, digest
 
 

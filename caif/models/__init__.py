@@ -33,7 +33,7 @@ def provider(package: str, name: str) -> Callable[..., Any]:
 def openai(model: str, *, base_url: str | None = None, api_key: str | None = None) -> Any:
     """Return a model behind any OpenAI-compatible server; retries are caif's own, row by row."""
     try:
-        from caif.models.openai import ScoringChat
+        from caif.models.openai_chat import ScoringChat
     except ImportError:
         raise CaifError("openai: models need langchain-openai", "run: pip install 'caif[openai]'") from None
     return ScoringChat(model=model, base_url=base_url, api_key=api_key or "none", max_retries=0)

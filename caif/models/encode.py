@@ -40,6 +40,6 @@ def answer_ids(tokenizer: "PreTrainedTokenizerBase", text: str, *, ended: bool) 
 def inert(tokenizer: "PreTrainedTokenizerBase", text: str) -> str:
     """Return the text with control tokens spelled apart, so that no text can pretend to be a turn of its own."""
     for token in tokenizer.all_special_tokens + list(tokenizer.get_added_vocab()):
-        if len(token) > 1 and token in text:
+        if len(token.strip()) > 1 and token in text:  # some tokenizers add runs of spaces, which are no control
             text = text.replace(token, f"{token[0]} {token[1:]}")
     return text

@@ -6,7 +6,7 @@ time as they bear, each row with its own retries and its own time limit. A failu
 so; if too many fail, the stage stops and goes on where it was when run again.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -15,7 +15,7 @@ from caif.data import digest
 from caif.errors import STOPPED, CaifError
 from caif.hookspecs import Answer, Model, Params, Question, Request
 from caif.ledger import TEMPLATE_VERSION, Ledger
-from caif.models.remote import Remote
+from caif.models.remote import Done, Remote
 
 Track = Callable[[Iterable[Sequence[int]], int, str], Iterable[Sequence[int]]]
 """Shows progress over batches of row numbers: (batches, rows in all, label)."""
@@ -66,13 +66,22 @@ class Engine:
         keys = [_key(model, 0, q.messages, ["choices", *q.choices], 0) for q in questions]
         if isinstance(model.chat, Batched):
             chat = model.chat
-            return self._local(
-                model, keys, lambda: chat.batches(questions), lambda rows: chat.score([questions[i] for i in rows])
-            )
+
+            def run(rows: Sequence[int]) -> list[Answer]:
+                return _complete(model, [questions[i] for i in rows], chat.score([questions[i] for i in rows]))
+
+            return self._local(model, keys, lambda: chat.batches(questions), run)
         if model.scorer is None:
             raise CaifError(f"{model.id} gives no log-probabilities", 'use method = "votes", or a model that scores')
         remote = Remote(self.settings)
-        return self._remote(model, keys, lambda rows, done: remote.score(model, [(i, questions[i]) for i in rows], done))
+
+        def run_each(rows: Sequence[int], done: Done) -> None:
+            def checked(row: int, answer: Answer) -> None:
+                done(row, *_complete(model, [questions[row]], [answer]))
+
+            remote.score(model, [(i, questions[i]) for i in rows], checked)
+
+        return self._remote(model, keys, run_each)
 
     def _local(
         self,
@@ -82,20 +91,22 @@ class Engine:
         run: Callable[[Sequence[int]], list[Answer]],
     ) -> list[Answer]:
         known = self.ledger.get(keys)
+        failed: dict[str, Answer] = {}
         if len(known) < len(set(keys)):
             for rows in self.track(cut(), len(keys), self.stage):
                 missing = list({keys[i]: i for i in rows if keys[i] not in known}.values())
                 if missing:
                     fresh = {keys[i]: answer for i, answer in zip(missing, run(missing), strict=True)}
-                    self.ledger.put(fresh, model.id, self.stage)
-                    known |= fresh
-        return [known[key] for key in keys]
+                    failed |= {key: answer for key, answer in fresh.items() if answer.finish == "error"}
+                    known |= (answered := {key: answer for key, answer in fresh.items() if key not in failed})
+                    self.ledger.put(answered, model.id, self.stage)
+        return self._unless_too_many_failed(model, keys, known, failed)
 
     def _remote(
         self,
         model: Model,
         keys: Sequence[str],
-        run: Callable[[Sequence[int], Callable[[int, Answer], None]], None],
+        run: Callable[[Sequence[int], Done], None],
     ) -> list[Answer]:
         known = self.ledger.get(keys)
         missing = list({key: i for i, key in enumerate(keys) if key not in known}.values())
@@ -111,7 +122,12 @@ class Engine:
 
         if missing:
             run(missing, done)
-        if len(failed) > self.settings.max_failures * len(keys):
+        return self._unless_too_many_failed(model, keys, known, failed)
+
+    def _unless_too_many_failed(
+        self, model: Model, keys: Sequence[str], known: Mapping[str, Answer], failed: Mapping[str, Answer]
+    ) -> list[Answer]:
+        if len(failed) > self.settings.max_failures * len(set(keys)):
             why = next(iter(failed.values())).detail
             raise CaifError(
                 f"{self.stage}: {len(failed)} of {len(keys)} rows got no answer from {model.id} ({why})",
@@ -119,6 +135,15 @@ class Engine:
                 code=STOPPED,
             )
         return [known.get(key) or failed[key] for key in keys]
+
+
+def _complete(model: Model, questions: Sequence[Question], answers: Sequence[Answer]) -> list[Answer]:
+    """Return the answers of a scorer if each has one number a choice, or is a failure."""
+    for question, answer in zip(questions, answers, strict=True):
+        if not answer.failed and len(answer.logprobs) != len(question.choices):
+            gave, wanted = len(answer.logprobs), len(question.choices)
+            raise CaifError(f"{model.id} gave {gave} log-probabilities for {wanted} choices", "mend its score method")
+    return list(answers)
 
 
 def _key(model: Model, seed: int, messages: object, params: Sequence[object], sample: int) -> str:

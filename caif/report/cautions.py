@@ -20,9 +20,11 @@ Numbers = dict[str, Any]
 
 
 def cautions(numbers: Numbers) -> list[dict[str, str]]:
-    """Return what to doubt, as (about, text), in the order of the page."""
+    """Return what to doubt, and about which stage or source; all that is about one of them stands together."""
     rules = (_labels, _people, _reward, _same_judge, _unclear, _policy, _failed_verdicts)
-    return [{"about": about, "text": text} for rule in rules for about, text in rule(numbers)]
+    found = [{"about": about, "text": text} for rule in rules for about, text in rule(numbers)]
+    places = list(dict.fromkeys(caution["about"] for caution in found))
+    return sorted(found, key=lambda caution: places.index(caution["about"]))
 
 
 def _labels(numbers: Numbers) -> Iterator[tuple[str, str]]:
@@ -47,7 +49,7 @@ def _people(numbers: Numbers) -> Iterator[tuple[str, str]]:
     for source in modelled:
         agreed = source["people"]["all"]
         if agreed is None:
-            yield source["label"], "None of its labels could be compared with a person's, so nobody has checked them."
+            yield source["label"], "None of its labels could be compared with a person’s, so nobody has checked them."
         elif agreed["n"] < FEW:
             yield source["label"], f"Only {counted(agreed['n'], 'label')} could be compared with a person's: too few to trust them by."
         if agreed and agreed["mean"] < AGREEMENT:

@@ -11,11 +11,13 @@ Numbers = dict[str, Any]
 
 def sentences(numbers: Numbers) -> list[str]:
     """Return what was made, what changed and whether RL was worth it."""
-    told = [_labelled(numbers)]
-    scores = numbers["evaluation"]
+    scores, doubts = numbers["evaluation"], len(numbers["cautions"])
     if scores is None:
-        return [*filter(None, told), "Nothing was evaluated, so this page cannot say what changed."]
-    return list(filter(None, [*told, _won(scores), _moved(scores), _against_best(scores)]))
+        changed = ["Nothing was evaluated, so this page cannot say what changed."]
+    else:
+        changed = [_won(scores), _moved(scores), _against_best(scores)]
+    doubtful = f"Before any of it is believed: {counted(doubts, 'caution')} below." if doubts else ""
+    return list(filter(None, [_labelled(numbers), *changed, doubtful]))
 
 
 def _labelled(numbers: Numbers) -> str:
@@ -25,7 +27,8 @@ def _labelled(numbers: Numbers) -> str:
     for source in numbers["sources"]:
         parts = [counted(source["pairs"], "pair")] if source["pairs"] else []
         parts += [counted(source["thumbs"], "thumb")] if source["thumbs"] else []
-        said.append(f"{listed(parts)} from {source['label']} ({source['by']})")
+        by = "" if source["by"] == source["label"] else f" ({source['by']})"
+        said.append(f"{listed(parts)} from {source['label']}{by}")
     return f"The feedback is {listed(said)}."
 
 
@@ -36,7 +39,7 @@ def _won(scores: Numbers) -> str:
     start = "the tuned model's" if scores["start_name"] == "tuned" else "the starting model's"
     words = {1: "won", 0: "neither clearly won nor lost", -1: "lost"}
     said = [f"{words[side_of(rate, CHANCE)]} under {name}, {spread(rate, '%')}" for name, rate in rated]
-    return f"On {counted(scores['prompts'], 'held-out prompt')}, judged against {start} answers, the policy's {'; '.join(said)}."
+    return f"On {counted(scores['prompts'], 'held-out prompt')}, judged against {start} answers, the policy’s {'; '.join(said)}."
 
 
 def _moved(scores: Numbers) -> str:
@@ -61,4 +64,4 @@ def _against_best(scores: Numbers) -> str:
         spent and best["n"] and best["kl"] is not None) else ""  # fmt: skip
     won = bool(groups.get("above")) and "below" not in groups
     verdict = "RL beat" if won else "RL did not clearly beat"
-    return f"{verdict} choosing the best of {number(int(best['n'] or 0))} answers: it is {'; '.join(said)}.{cost}"
+    return f"{verdict} choosing the best of {number(int(best['n'] or 0))} answers: the policy is {'; '.join(said)}.{cost}"

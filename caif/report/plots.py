@@ -92,14 +92,16 @@ def running(points: Points, window: int) -> list[tuple[float, float]]:
 
 def reliability(points: Sequence[dict[str, float]]) -> str:
     """Draw how often what was predicted came true, a disc a bin, its area by the bin's rows; on the line is right."""
-    size, left, bottom = 280, 42, 222
+    size, left, bottom = 284, 50, 222
     # Turned to the side that the model prefers, predictions begin at one half.
-    xs, ys = Span(0.5 if min(point["predicted"] for point in points) >= 0.5 else 0.0, 1), Span(0, 1)
+    xs = Span(0.5 if min(point["predicted"] for point in points) >= 0.5 else 0.0, 1)
+    ys = Span(min(xs.low, math.floor(4 * min(point["observed"] for point in points)) / 4), 1)
     right, most = size - 10, max(point["n"] for point in points)
     parts = [_line("mark", left, ys.at(xs.low, bottom, 8), right, 8)]
     for value in (0.0, 0.25, 0.5, 0.75, 1.0):
-        y = ys.at(value, bottom, 8)
-        parts += [_line("rail", left, y, right, y), _text(left - 6, float(y) + 3.5, f"{value:g}", "end")]
+        if value >= ys.low:
+            y = ys.at(value, bottom, 8)
+            parts += [_line("rail", left, y, right, y), _text(left - 6, float(y) + 3.5, f"{value:g}", "end")]
         if value >= xs.low:
             x = xs.at(value, left, right)
             parts += [_line("rail", x, 8, x, bottom), _text(x, bottom + 14, f"{value:g}", "middle")]

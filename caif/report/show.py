@@ -36,7 +36,7 @@ def cut(text: str) -> str:
 
 def discreet(text: str) -> str:
     """Return a text without the user names and passwords that addresses may carry."""
-    return _CREDENTIALS.sub(r"\1\u2026@", text)
+    return _CREDENTIALS.sub("\\1\u2026@", text)
 
 
 def number(value: Any) -> str:
@@ -69,12 +69,12 @@ def spread(estimate: Estimate | None, unit: str = "", sign: bool = False) -> str
     size = 100.0 if unit == "%" else max(map(abs, [mean, *ends]))
     after = "\u00a0%" if unit else ""
     plus = "+" if sign and mean > 0 else ""
-    interval = " (" + " to ".join(_rounded(end, size) for end in ends) + f"{after})" if ends else after
-    return f"{plus}{_rounded(mean, size)}{interval}"
+    interval = " (" + " to ".join(_rounded(end, size) for end in ends) + f"{after})" if ends else ""
+    return f"{plus}{_rounded(mean, size)}{after}{interval}"
 
 
 def _rounded(value: float, size: float) -> str:
-    digits = 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 1 else 3
+    digits = 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 0.1 else 3
     text = f"{value:,.{digits}f}"
     if not text.strip("-0.,"):
         text = text.lstrip("-")

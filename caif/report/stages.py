@@ -5,11 +5,16 @@ from typing import Any
 
 from caif.data import Row
 from caif.report.gather import ORDER, Made
-from caif.report.show import counted, discreet
+from caif.report.show import counted, discreet, listed
 from caif.store import Artifact, table_name
 
 KINDS = {table_name(kind) for kind in Row.__subclasses__()}
-USED = {"accepted", "pairs from thumbs", "principles", "finish: stop", "verdict: a", "verdict: b"}
+ORDINARY = {"accepted", "pairs from thumbs", "principles", "finish: stop", "verdict: a", "verdict: b"}
+"""Counts of what went as it should."""
+
+KEPT = {"finish: length", "cut to max_length", "prompt cut to max_length", "duplicate merged", "verdict: tie"}
+"""Counts of rows that were used all the same."""
+
 EXAMPLES = 5
 """Of the rows turned away for one reason, how many are shown."""
 
@@ -31,7 +36,7 @@ def _step(artifact: Artifact, *, branch: bool = False) -> dict[str, Any]:
     return {
         "stage": artifact.stage,
         "made": _phrase(artifact),
-        "unused": sum(entry["n"] for entry in _unused(artifact)),
+        "unused": sum(entry["n"] for entry in _unused(artifact) if not entry["kept"]),
         "seconds": artifact.facts.get("seconds"),
         "branch": branch,
     }
@@ -66,13 +71,21 @@ def _unused(artifact: Artifact, *, examples: bool = False) -> list[dict[str, Any
     return [
         {
             "stage": artifact.stage,
-            "reason": what,
+            "reason": _reason(what),
             "n": n,
+            "kept": what in KEPT,
             "rows": rejected.get(what.removeprefix("rejected: "), [])[:EXAMPLES],
         }
         for what, n in sorted(artifact.counts.items())
-        if n and what not in KINDS | USED
+        if n and what not in KINDS | ORDINARY
     ]
+
+
+def _reason(what: str) -> str:
+    kind, _, rest = what.partition(": ")
+    if kind == "finish":
+        return "cut off at the token limit" if rest == "length" else f"answer {rest}"
+    return rest if kind == "rejected" else f"judgement: {rest}" if kind == "verdict" else what
 
 
 def _rejected(artifact: Artifact) -> dict[str, list[dict[str, str]]]:
@@ -108,7 +121,7 @@ def settings(made: Made) -> list[dict[str, Any]]:
 
 def models(made: Made) -> list[dict[str, str]]:
     """Return which model did what, as far as the artifacts say."""
-    roles = []
+    roles: list[dict[str, str]] = []
     for stage, artifact in made.stages.items():
         configured = (artifact.facts["config"].get("model") or {}).get("use", "")
         used = str(artifact.metrics.get("model") or configured)
@@ -119,4 +132,5 @@ def models(made: Made) -> list[dict[str, str]]:
     for source in made.sources:
         judges = sorted({j.judge for j in source.judgements} | {row.rater for row in source.judged})
         roles += [{"stage": f"{source.label} (judge)", "model": judge} for judge in judges]
-    return [{"stage": role["stage"], "model": discreet(role["model"])} for role in roles]
+    names = dict.fromkeys(role["model"] for role in roles)
+    return [{"model": discreet(name), "stages": listed([r["stage"] for r in roles if r["model"] == name])} for name in names]

@@ -28,13 +28,11 @@ def rl_numbers(made: Made) -> dict[str, Any] | None:
     named = sorted({name for step in steps for name in map(str, step) if _NAMED.match(name)})
     wanted = [PANELS[0], *((name, f"reward: {_NAMED.match(name)[1]}") for name in named), *PANELS[1:]]  # type: ignore[index]
     panels = [{"key": key, "label": label, "points": series(steps, key)} for key, label in wanted]
-    rest = {str(name): finite(value) for name, value in artifact.metrics.items() if finite(value) is not None}
     return {
         "model": (artifact.facts["config"].get("model") or {}).get("use", ""),
         "steps": len(steps),
         "panels": [panel for panel in panels if panel["points"]],
-        "weights": dict(artifact.facts["config"].get("weights") or {}),
-        "other": rest,
+        "weights": dict(artifact.metrics.get("rewards") or artifact.facts["config"].get("weights") or {}),
     }
 
 

@@ -6,8 +6,11 @@ named, is kept as a judgement for the report without changing the label.
 """
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from caif.config import ModelSpec
+from pydantic import Field
+
+from caif.config import Count, ModelSpec, Weight
 from caif.data import Comparison, Preference, Rejected
 from caif.hookspecs import Feedback, FeedbackContext, FeedbackSource, Params, Request
 from caif.judge import Bench, judge_all
@@ -17,9 +20,9 @@ def contrast(
     *,
     model: ModelSpec,
     principles: tuple[str, ...] = (),
-    probability: float = 0.9,
-    temperature: float = 1.0,
-    max_tokens: int = 256,
+    probability: Annotated[float, Field(gt=0.5, le=1)] = 0.9,
+    temperature: Weight = 1.0,
+    max_tokens: Count = 256,
     judge: ModelSpec | None = None,
 ) -> FeedbackSource:
     """Sample both answers for every training prompt, a principle drawn for each."""
@@ -28,6 +31,8 @@ def contrast(
         law = context.constitution.only(principles)
         drawn = [(prompt, law.draw(prompt, context.source, context.seed)) for prompt in context.prompts]
         pairs = [(prompt, principle) for prompt, principle in drawn if principle is not None and principle.instruct]
+        without = [prompt for prompt, principle in drawn if principle is None or not principle.instruct]
+        yield from (Rejected(where=prompt.id, reason="no principle with an instruct applies") for prompt in without)
         talks = [_under(p.instruct, prompt.chat) for prompt, p in pairs] + [_under(p.oppose, prompt.chat) for prompt, p in pairs]
         requests = [Request(prompt.id, talk) for (prompt, _), talk in zip(pairs * 2, talks, strict=True)]
         answers = context.ask(context.model(model), requests, Params(temperature, max_tokens))
@@ -50,4 +55,8 @@ def contrast(
 
 
 def _under(instruction: str, chat: list[dict[str, str]]) -> list[dict[str, str]]:
-    return [{"role": "system", "content": instruction}, *chat] if instruction else chat
+    """Return the conversation under an instruction, in one system message: chat templates take no second one."""
+    own = [message["content"] for message in chat if message["role"] == "system"]
+    rest = [message for message in chat if message["role"] != "system"]
+    system = "\n\n".join(filter(None, [*own, instruction]))
+    return [{"role": "system", "content": system}, *rest] if system else rest

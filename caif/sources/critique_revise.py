@@ -6,7 +6,7 @@ principle that was last used, and its probability is the label, whichever way it
 
 from collections.abc import Iterator
 
-from caif.config import ModelSpec
+from caif.config import Count, ModelSpec, Share
 from caif.data import Comparison, Rejected
 from caif.hookspecs import Feedback, FeedbackContext, FeedbackSource
 from caif.judge import Bench, Method, judge_all
@@ -14,7 +14,7 @@ from caif.sources.labels import preference
 
 
 def critique_revise(
-    *, judge: ModelSpec, method: Method = "logprobs", limit: int | None = None, votes: int = 4, min_mass: float = 0.1
+    *, judge: ModelSpec, method: Method = "logprobs", limit: Count | None = None, votes: Count = 4, min_mass: Share = 0.1
 ) -> FeedbackSource:
     """Compare each chain's final revision with its first answer, `limit` of them at most."""
 
@@ -24,6 +24,9 @@ def critique_revise(
             accepted = [turn for turn in revision.turns if not turn.rejected]
             if revision.final is None or not accepted:
                 yield Rejected(where=revision.id, reason="no accepted revision")
+                continue
+            if revision.final == revision.first:  # turn after turn can lead back to where it began
+                yield Rejected(where=revision.id, reason="identical answers")
                 continue
             comparison = Comparison(prompt=revision.prompt, a=revision.final, b=revision.first)
             asked.append((comparison, context.constitution.principle(accepted[-1].principle)))

@@ -4,18 +4,21 @@ Every row keeps its source, rater and principle. Nothing is dropped without bein
 on prompts held out for evaluation, and on a share of all others, are never trained on.
 """
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 from caif.config import Combine
-from caif.data import Preference, Prompt, Rating, Row, digest, split_of
+from caif.data import Preference, Prompt, Rating, digest, split_of
 from caif.errors import FAILED, CaifError
 from caif.run import Work
 from caif.store import Artifact
 
 R = TypeVar("R", Preference, Rating)
 
+EVEN = 1e-9
+"""Thumbs whose weights differ by no more than this are as many up as down: 0.1 + 0.2 is 0.3."""
 DERIVED = "thumbs up and down"
 """The rater of a pair that was made of two thumbs."""
 
@@ -25,12 +28,14 @@ def combine(work: Work, asked: Artifact, *feedback: Artifact | None, cfg: Combin
     sources = [artifact for artifact in feedback if artifact is not None]
     preferences = [_upright(row) for source in sources for row in _kept(work, source, source.rows(Preference), cfg)]
     ratings = [row for source in sources for row in _kept(work, source, source.rows(Rating), cfg)]
+    if ratings and len({row.up for row in ratings}) == 1:
+        work.tell.warn(f"combine: all {len(ratings)} thumbs point {'up' if ratings[0].up else 'down'}, so no pair can be made of them")
     paired, ratings = pair_thumbs(ratings)
     work.draft.count("pairs from thumbs", len(paired))
     unique = _merged(work, [*preferences, *paired])
     ratings = _merged(work, ratings)
     unique = _at_most(work, unique, cfg.per_prompt, work.seed)
-    splits = {p.id: p.split for p in asked.rows(Prompt)}
+    splits = {p.opening: p.split for p in asked.rows(Prompt)}  # a later turn of a held-out conversation is held out too
     unique = [_split(row, splits, cfg, work.seed) for row in unique]
     ratings = [_split(row, splits, cfg, work.seed) for row in ratings]
     if not any(row.prompt.split == "train" and row.weight > 0 for row in [*unique, *ratings]):
@@ -56,8 +61,9 @@ def pair_thumbs(ratings: Sequence[Rating]) -> tuple[list[Preference], list[Ratin
     pairs: list[Preference] = []
     used: set[str] = set()
     for votes in answers.values():
-        balance = {text: sum(r.weight if r.up else -r.weight for r in some) for text, some in votes.items()}
-        liked, disliked = [t for t, b in balance.items() if b > 0], [t for t, b in balance.items() if b < 0]
+        balance = {text: math.fsum(r.weight if r.up else -r.weight for r in some) for text, some in votes.items()}
+        liked = [text for text, b in balance.items() if b > EVEN]
+        disliked = [text for text, b in balance.items() if b < -EVEN]
         for good in liked:
             for bad in disliked:
                 pairs.append(_pair(votes[good], votes[bad], share=1 / max(len(liked), len(disliked))))
@@ -67,7 +73,7 @@ def pair_thumbs(ratings: Sequence[Rating]) -> tuple[list[Preference], list[Ratin
 
 def _pair(good: list[Rating], bad: list[Rating], share: float) -> Preference:
     sources = sorted({rating.source for rating in [*good, *bad]})
-    weights = [sum(r.weight for r in some) / len(some) for some in (good, bad)]
+    weights = [math.fsum(r.weight for r in some) / len(some) for some in (good, bad)]  # fsum knows no order
     return Preference(
         prompt=good[0].prompt, chosen=good[0].completion, rejected=bad[0].completion, probability=1.0,
         weight=min(weights) * share, objective=good[0].objective, source="+".join(sources), rater=DERIVED,
@@ -85,7 +91,7 @@ def _kept(work: Work, source: Artifact, rows: list[R], cfg: Combine) -> list[R]:
 
 def _upright(row: Preference) -> Preference:
     """Put the likelier answer first, so that the same opinion is the same row however it was written down."""
-    if row.probability >= 0.5:
+    if row.probability > 0.5 or (row.probability == 0.5 and row.chosen <= row.rejected):
         return row
     return row.but(chosen=row.rejected, rejected=row.chosen, probability=1 - row.probability)
 
@@ -113,7 +119,7 @@ def _at_most(work: Work, rows: list[Preference], limit: int, seed: int) -> list[
 
 
 def _split(row: R, splits: dict[str, str], cfg: Combine, seed: int) -> R:
-    split = splits.get(row.prompt.id, "train")
+    split = splits.get(row.prompt.opening, "train")
     if split == "train":
         split = split_of(row.prompt, cfg.heldout, "combine", seed)
     return row.model_copy(update={"prompt": row.prompt.model_copy(update={"split": split})})
@@ -129,8 +135,14 @@ def _by_source(rows: Sequence[Preference | Rating]) -> dict[str, dict[str, float
 
 
 def _save_datasets(work: Work, preferences: Sequence[Preference], ratings: Sequence[Rating]) -> None:
-    """Save both as DatasetDicts with the columns TRL asks for first and caif's own after them."""
+    """Save both as DatasetDicts with the columns TRL asks for first and caif's own after them.
+
+    A tie stays out of the pairs: TRL takes every pair for a hard label, and here the label would be a toss.
+    """
     from caif.dataset import preference_dataset, unpaired_dataset
 
-    preference_dataset(preferences).save_to_disk(str(work.draft.folder / "preference"))
+    decided = [row for row in preferences if row.probability != 0.5]
+    if ties := len(preferences) - len(decided):
+        work.draft.count("ties left out of TRL's pairs", ties)
+    preference_dataset(decided).save_to_disk(str(work.draft.folder / "preference"))
     unpaired_dataset(ratings).save_to_disk(str(work.draft.folder / "unpaired"))

@@ -6,13 +6,16 @@ in the paper. A revision that is empty, unchanged or malformed is stored with th
 
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
+
+from pydantic import ValidationError, model_validator
 
 from caif.config import Revise
 from caif.constitution import Principle, stored
-from caif.data import Completion, Prompt, Revision, Turn
+from caif.data import Completion, Frozen, Message, Prompt, Revision, Turn
+from caif.errors import explain
 from caif.files import load
-from caif.hookspecs import Model, Params, Request
+from caif.hookspecs import Answer, Model, Params, Request
 from caif.run import Work
 from caif.store import Artifact
 
@@ -20,6 +23,19 @@ CRITIQUE = "{request} Do not rewrite the answer yet."
 REVISION = "{request} Write only the new answer, with no comment before or after it."
 _LABELS = re.compile(r"^\W*(critique|revision|revised|critiquerequest|revisionrequest)\b[^\n]{0,40}:", re.IGNORECASE)
 _TEMPLATE = re.compile(r"<\|[a-z_]+\|>|\[/?INST\]|^(human|user|assistant):", re.IGNORECASE | re.MULTILINE)
+
+
+class Examples(Frozen):
+    """The examples file: user and assistant in turn, the assistant last, so that a new conversation can follow."""
+
+    messages: tuple[Message, ...]
+
+    @model_validator(mode="after")
+    def _in_turn(self) -> Self:
+        roles = [message.role for message in self.messages]
+        if not roles or roles != ["user", "assistant"] * (len(roles) // 2):
+            raise ValueError("messages: must be of user and assistant in turn, the assistant's last")
+        return self
 
 
 class Chain(NamedTuple):
@@ -61,27 +77,37 @@ def _turn(
     talks = [critique_messages(chain.prompt, chain.answer, p, shots) for _, chain, p in active]
     asked = [Request(chain.prompt.id, talk, len(chain.turns)) for (_, chain, _), talk in zip(active, talks, strict=True)]
     critiques = work.ask(model, asked, Params(cfg.temperature, cfg.critique_tokens))
-    talks = [revision_messages(t, c.text, p) for t, c, (_, _, p) in zip(talks, critiques, active, strict=True)]
-    asked = [Request(chain.prompt.id, talk, len(chain.turns)) for (_, chain, _), talk in zip(active, talks, strict=True)]
-    answers = work.ask(model, asked, Params(cfg.temperature, cfg.max_tokens))
+    told = [n for n, critique in enumerate(critiques) if not critique.failed and critique.text]
+    talks = [revision_messages(talks[n], critiques[n].text, active[n][2]) for n in told]
+    asked = [asked[n]._replace(messages=talk) for n, talk in zip(told, talks, strict=True)]
+    answers = dict(zip(told, work.ask(model, asked, Params(cfg.temperature, cfg.max_tokens)), strict=True))
     after = list(chains)
-    for (n, chain, p), critique, answer in zip(active, critiques, answers, strict=True):
-        why = fault(chain.answer, answer.text, cfg.max_growth)
-        if critique.failed or answer.failed:
-            why = f"the model gave no answer ({answer.finish if answer.failed else critique.finish})"
-        elif not why and answer.finish == "length":
-            why = "cut off at the token limit"
-        turn = Turn(principle=p.id, critique=critique.text, revision=answer.text, rejected=why)
-        after[n] = Chain(chain.prompt, chain.first, chain.answer if why else answer.text, (*chain.turns, turn))
+    for k, (n, chain, p) in enumerate(active):
+        critique, answer = critiques[k], answers.get(k)
+        why = _why_not(chain.answer, critique, answer, cfg.max_growth)
+        text = answer.text if answer else ""
+        turn = Turn(principle=p.id, critique=critique.text, revision=text, rejected=why)
+        after[n] = Chain(chain.prompt, chain.first, chain.answer if why else text, (*chain.turns, turn))
     return after
+
+
+def _why_not(before: str, critique: Answer, answer: Answer | None, max_growth: float) -> str:
+    """Return why a turn is not taken over, or ""."""
+    if answer is None:
+        return f"the model gave no critique ({critique.finish})"
+    if answer.failed:
+        return f"the model gave no answer ({answer.finish})"
+    return fault(before, answer.text, max_growth) or ("cut off at the token limit" if answer.finish == "length" else "")
 
 
 def critique_messages(
     prompt: Prompt, answer: str, principle: Principle, shots: Sequence[dict[str, str]] = ()
 ) -> list[dict[str, str]]:
-    """Return the conversation that asks for a critique of the last answer."""
+    """Return the conversation that asks for a critique of the last answer. A system message stays the first."""
     request = CRITIQUE.format(request=principle.critique)
-    return [*shots, *prompt.chat, {"role": "assistant", "content": answer}, {"role": "user", "content": request}]
+    system = [message for message in prompt.chat if message["role"] == "system"]
+    talk = [message for message in prompt.chat if message["role"] != "system"]
+    return [*system, *shots, *talk, {"role": "assistant", "content": answer}, {"role": "user", "content": request}]
 
 
 def revision_messages(talk: Sequence[dict[str, str]], critique: str, principle: Principle) -> list[dict[str, str]]:
@@ -107,4 +133,10 @@ def fault(answer: str, revision: str, max_growth: float) -> str:
 
 def _examples(cfg: Revise) -> list[dict[str, str]]:
     """Return the few-shot turns of the examples file: a table with `messages`, whole critique–revision dialogues."""
-    return [dict(message) for message in load(cfg.examples)["messages"]] if cfg.examples else []
+    if cfg.examples is None:
+        return []
+    try:
+        shots = Examples.model_validate(load(cfg.examples))
+    except ValidationError as error:
+        raise explain(error, Examples, cfg.examples) from None
+    return [message.model_dump() for message in shots.messages]

@@ -24,8 +24,10 @@ def reward(work: Work, mixture: Artifact, *, cfg: Reward) -> dict[str, Any]:
     work.models.release()
     from caif.training.examples import read_examples
     from caif.training.fitting import fit_model
+    from caif.training.progress import quiet
     from caif.training.trunk import Trunk
 
+    quiet()
     trunk = Trunk.load(resolve.folder(cfg.model))
     rows: list[Preference | Rating] = [*mixture.rows(Preference), *mixture.rows(Rating)]
     found = read_examples(trunk.tokenizer, rows, cfg.max_length, work.seed)
@@ -80,4 +82,5 @@ def _told(model: "RewardModel", train: Sequence["Example"], heldout: dict[str, A
         for name in model.objectives
     }
     kinds = {kind: sum(row["trained_on"][kind] for row in objectives.values()) for kind in ("pairs", "thumbs")}
-    return {**heldout, "objectives": objectives, **kinds, "heldout": heldout["overall"]["n"] + heldout["overall"]["thumbs"]["n"]}
+    seen = heldout["overall"]["n"] + heldout["overall"]["thumbs"]["n"]
+    return {**heldout, "objectives": objectives, **kinds, "heldout": seen}

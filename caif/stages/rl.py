@@ -22,9 +22,11 @@ def rl(
     work.models.release()
     from caif.training import policy
     from caif.training.options import rl_options
+    from caif.training.progress import quiet
     from caif.training.reinforcing import reinforce
     from caif.training.rl_rewards import weights_of
 
+    quiet()
     functions = _rewards(work, rewards, cfg)
     names = [function.__name__ for function in functions]
     weights = weights_of(names, cfg.weights)
@@ -32,7 +34,9 @@ def rl(
     model, tokenizer = policy.tuned(folder, tuned.model) if tuned else policy.fresh(folder, cfg.rank, work.seed)
     with TemporaryDirectory() as scratch:
         options = rl_options(cfg, work.seed, scratch, weights)
-        steps = reinforce(model, tokenizer, columns(prompts, cfg.prompts_per_step), functions, options=options, tell=work.tell)
+        steps = reinforce(
+            model, tokenizer, columns(prompts, cfg.prompts_per_step), functions, options=options, tell=work.tell
+        )
     policy.save(model, work.draft.model, tokenizer)
     return {"prompts": len(prompts), "rewards": dict(zip(names, weights, strict=True)), "steps": steps}
 
@@ -67,7 +71,8 @@ def _rewards(work: Work, rewards: Artifact | None, cfg: Rl) -> list[Callable[...
                 f"rl.max_tokens {cfg.max_tokens} is more than the reward model can read ({model.max_length})",
                 "lower rl.max_tokens or raise reward.max_length",
             )
-        functions += [Heads.of(heads, name) for heads in [Heads(model)] for name in model.objectives]
+        heads = Heads(model)
+        functions += [heads.of(name) for name in model.objectives]
     for name, part in cfg.rewards.items():
         if name in [function.__name__ for function in functions]:
             raise CaifError(f"rl.rewards: {name!r} is an objective's own reward", "give it another name")

@@ -15,12 +15,16 @@ def sft(work: Work, revised: Artifact, *, cfg: Sft) -> dict[str, Any]:
     """Train a LoRA adapter on accepted revisions and keep it with its tokenizer."""
     wanted = targets(revised.rows(Revision), cfg.targets)
     if not wanted:
-        raise CaifError("sft: no revision was accepted, so there is nothing to learn from", "see caif show", code=FAILED)
+        raise CaifError(
+            "sft: no revision was accepted, so there is nothing to learn from", "see caif show", code=FAILED
+        )
     work.models.release()
     from caif.training import policy
     from caif.training.options import sft_options
+    from caif.training.progress import quiet
     from caif.training.tuning import columns, tune
 
+    quiet()
     model, tokenizer = policy.fresh(resolve.folder(cfg.model), cfg.rank, work.seed)
     rows = columns(tokenizer, [(prompt.chat, answer) for prompt, answer in wanted])
     long = [n for n, ids in enumerate(rows["input_ids"]) if len(ids) > cfg.max_length]

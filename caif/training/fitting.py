@@ -7,6 +7,7 @@ from caif.config import Reward
 from caif.data import Rating
 from caif.run import Tell
 from caif.training.examples import Example, Examples, evidence
+from caif.training.guards import refuse_unless_finite
 from caif.training.heads import Head, fit
 from caif.training.reward_model import RewardModel
 from caif.training.trunk import Trunk
@@ -19,6 +20,7 @@ FLAT = 1e-6
 def fit_model(trunk: Trunk, found: Examples, cfg: Reward, seed: int, tell: Tell) -> tuple[RewardModel, Tensor]:
     """Return the reward model, and its scores of all answers."""
     features = trunk.all_features(found.answers, tell.track)
+    refuse_unless_finite(float(features.abs().max()), "reward: the largest hidden state of the trunk")
     seen = sorted({n for example in found.train for n in example.answers})
     std, mean = torch.std_mean(features[seen], dim=0, correction=0)
     std = torch.where(std > FLAT, std, torch.ones_like(std))

@@ -19,11 +19,11 @@ class Finite(TrainerCallback):
 
     def on_log(
         self,
-        args: TrainingArguments,  # noqa: ARG002 - transformers' signature
+        args: TrainingArguments,
         state: TrainerState,
-        control: TrainerControl,  # noqa: ARG002
+        control: TrainerControl,
         logs: dict[str, Any] | None = None,
-        **kwargs: Any,  # noqa: ARG002
+        **kwargs: Any,
     ) -> None:
         """Look at what was logged."""
         for name in WATCHED:
@@ -51,7 +51,9 @@ def _number(name: str, value: Any, row: int) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError):
-        raise CaifError(f"reward {name}: row {row} is {value!r:.40}", "return a number, or None for no opinion") from None
+        raise CaifError(
+            f"reward {name}: row {row} is {value!r:.40}", "return a number, or None for no opinion"
+        ) from None
     if not math.isfinite(number):
         raise CaifError(f"reward {name}: row {row} is {number}", "return None where there is no reward", code=FAILED)
     return number

@@ -74,9 +74,7 @@ def total_loss(score: Tensor, thresholds: Tensor, rows: Evidence, centre: float)
     return loss + centre * centring(first, second, rows.pair_weight)
 
 
-def solve(
-    features: Tensor, rows: Evidence, like: Head, centre: float, precise: float = 1e-6
-) -> Head:
+def solve(features: Tensor, rows: Evidence, like: Head, centre: float, precise: float = 1e-6) -> Head:
     """Return the head of least loss at the decay of a head to start from, by L-BFGS in double precision."""
     weights, thresholds = like.weights.clone().requires_grad_(), like.thresholds.clone().requires_grad_()
     optimizer = torch.optim.LBFGS(

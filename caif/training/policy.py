@@ -20,7 +20,12 @@ def base(folder: str) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
     """Load the model that an adapter goes over, and its tokenizer."""
     if (Path(folder) / ADAPTER).is_file():
         raise CaifError(f"{folder} is an adapter, not a model to put one over", "name the model it was made for")
-    return load(folder)
+    return load(_absolute(folder))
+
+
+def _absolute(folder: str) -> str:
+    """Return a folder's full path, which is what an adapter remembers; a name that is no folder stays as it is."""
+    return str(Path(folder).resolve()) if Path(folder).is_dir() else folder
 
 
 def lora(rank: int, task: str = "CAUSAL_LM") -> LoraConfig:
@@ -40,7 +45,7 @@ def fresh(folder: str, rank: int, seed: int) -> "tuple[PeftModel, PreTrainedToke
 def tuned(folder: str, adapter: Path) -> "tuple[PeftModel, PreTrainedTokenizerBase]":
     """Load a model with the adapter that an earlier stage made for it, ready to be trained further."""
     made_for = json.loads((adapter / ADAPTER).read_text(encoding="utf-8"))["base_model_name_or_path"]
-    if made_for != folder:
+    if made_for != _absolute(folder):
         raise CaifError(f"[rl] trains {folder}, but [sft] tuned {made_for}", "name the same model in both")
     model, tokenizer = base(folder)
     return PeftModel.from_pretrained(model, adapter, is_trainable=True), tokenizer

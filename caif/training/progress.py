@@ -1,8 +1,11 @@
 """Tell how far a trainer has come, and nothing else: transformers' own bars and prints are switched off."""
 
+import warnings
 from typing import Any
 
+from datasets import disable_progress_bars
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.utils import logging
 
 from caif.run import Tell
 
@@ -18,16 +21,23 @@ class Progress(TrainerCallback):
 
     def on_log(
         self,
-        args: TrainingArguments,  # noqa: ARG002 - transformers' signature
+        args: TrainingArguments,
         state: TrainerState,
-        control: TrainerControl,  # noqa: ARG002
+        control: TrainerControl,
         logs: dict[str, Any] | None = None,
-        **kwargs: Any,  # noqa: ARG002
+        **kwargs: Any,
     ) -> None:
         """Say the step with the numbers worth seeing."""
         shown = {name: float(logs[name]) for name in SHOWN if logs and logs.get(name) is not None}
         if shown:
             self.tell.step(self.label, state.global_step, state.max_steps, **shown)
+
+
+def quiet() -> None:
+    """Switch off the bars of datasets and transformers; what is worth telling goes through `Tell`."""
+    disable_progress_bars()
+    logging.disable_progress_bar()
+    warnings.filterwarnings("ignore", "`.*` is deprecated", FutureWarning, "transformers")  # TRL uses the old names
 
 
 def steps_of(history: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -49,9 +49,8 @@ class Grpo(GRPOTrainer):
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Return what TRL returns. Without Triton, TRL scores every position, those of the prompt and padding too."""
         if not self._scores_too_much or compute_aux_loss:
-            return super()._get_per_token_logps_and_entropies(  # type: ignore[no-any-return]
-                model, input_ids, attention_mask, logits_to_keep, batch_size, compute_entropy, compute_aux_loss, **images
-            )
+            told = (input_ids, attention_mask, logits_to_keep, batch_size, compute_entropy, compute_aux_loss)
+            return super()._get_per_token_logps_and_entropies(model, *told, **images)  # type: ignore[no-any-return]
         size = batch_size or len(input_ids)
         parts = [
             self._answers_logps(model, ids, mask, logits_to_keep)

@@ -51,7 +51,9 @@ class RewardModel:
         chat = prompt.chat if isinstance(prompt, Prompt) else prompt
         encoded = within(encode(self.trunk.tokenizer, chat, answer), self.max_length)
         if encoded is None:
-            raise CaifError(f"an answer alone is over {self.max_length} tokens: {answer[:40]!r}…", "raise reward.max_length")
+            raise CaifError(
+                f"an answer alone is over {self.max_length} tokens: {answer[:40]!r}…", "raise reward.max_length"
+            )
         return encoded
 
     def scores(self, prompts: Sequence[Prompt | Chat], answers: Sequence[str]) -> Tensor:

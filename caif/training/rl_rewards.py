@@ -32,7 +32,7 @@ class Heads:
 
         def reward(prompts: Sequence[Chat], completions: Sequence[Talk], **_: Any) -> list[float | None]:
             standard = (self._scored(prompts, completions)[:, column] - scale["mean"]) / scale["std"]
-            return standard.tolist()  # type: ignore[no-any-return]
+            return standard.tolist()
 
         reward.__name__ = name
         return reward
@@ -66,7 +66,9 @@ def of_plugin(name: str, function: Callable[..., Any], *, may_abstain: bool) -> 
         try:
             values = function(prompts=prompts, completions=completions, **columns)
         except Exception as error:
-            raise CaifError(f"reward {name}: {type(error).__name__}: {error}", "mend the plugin", code=FAILED) from error
+            raise CaifError(
+                f"reward {name}: {type(error).__name__}: {error}", "mend the plugin", code=FAILED
+            ) from error
         checked = checked_rewards(name, values, len(completions))
         if None in checked and not may_abstain:
             raise CaifError(

@@ -6,10 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from caif.data import Preference, Rejected
+import caif
 from caif.formats.fields import Unusable, at_least_one, conversation, each, prompt_of, required, text
 from caif.formats.jsonl import Line, lines
-from caif.hookspecs import FeedbackContext, FeedbackSource, hookimpl
+from caif.hookspecs import FeedbackSource
 
 
 def escalations(
@@ -17,12 +17,12 @@ def escalations(
 ) -> FeedbackSource:
     """Take one pair an escalation. `probability` is how sure it is that the person's answer is the better one."""
 
-    def source(context: FeedbackContext) -> Iterator[Preference | Rejected]:
-        def pair(line: Line) -> Iterator[Preference]:
+    def source(context: caif.FeedbackContext) -> Iterator[caif.Preference | caif.Rejected]:
+        def pair(line: Line) -> Iterator[caif.Preference]:
             person, bot = text(line.row, "agent_answer"), text(line.row, "bot_answer")
             if person.strip() == bot.strip():
                 raise Unusable("identical answers")
-            yield Preference(
+            yield caif.Preference(
                 prompt=prompt_of(conversation(required(line.row, "prompt"))),
                 chosen=person,
                 rejected=bot,
@@ -37,6 +37,6 @@ def escalations(
     return source
 
 
-@hookimpl
+@caif.hookimpl
 def caif_feedback_sources():
     return {"escalations": escalations}

@@ -1,7 +1,10 @@
 """An OpenAI-compatible server as chat model and `Scorer`: the log-probabilities of its first token, or an error."""
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
+from langchain_core.messages import BaseMessage
 from langchain_openai import ChatOpenAI
 
 from caif.errors import CaifError
@@ -9,6 +12,8 @@ from caif.hookspecs import Answer, Question
 from caif.models.remote import read_message
 
 TOP = 20
+FIRST_TOKEN: dict[str, Any] = {"logprobs": True, "top_logprobs": TOP, "max_tokens": 1, "temperature": 0}
+NEVER = -100.0
 
 
 class ScoringChat(ChatOpenAI):
@@ -16,11 +21,13 @@ class ScoringChat(ChatOpenAI):
 
     def score(self, questions: Sequence[Question]) -> list[Answer]:
         """Return each choice's log-probability as first token of the reply."""
-        return [self._score_one(question) for question in questions]
+        return [self._read(q, self.invoke([dict(m) for m in q.messages], **FIRST_TOKEN)) for q in questions]
 
-    def _score_one(self, question: Question) -> Answer:
-        talk = [dict(m) for m in question.messages]
-        message = self.invoke(talk, logprobs=True, top_logprobs=TOP, max_tokens=1, temperature=0)
+    async def ascore(self, question: Question) -> Answer:
+        """Return the same for one question, without holding a thread while the server thinks."""
+        return self._read(question, await self.ainvoke([dict(m) for m in question.messages], **FIRST_TOKEN))
+
+    def _read(self, question: Question, message: BaseMessage) -> Answer:
         answer = read_message(message)
         if answer.failed:
             return answer
@@ -31,9 +38,10 @@ class ScoringChat(ChatOpenAI):
                 'set method = "votes" for this source, or use a server that returns top_logprobs',
             )
         listed = {top["token"]: float(top["logprob"]) for top in content[0]["top_logprobs"]}
-        # A choice that is not listed is less likely than the last listed token; that bound is what is known.
-        floor = min(listed.values())
-        values = tuple(listed.get(choice, floor) for choice in question.choices)
+        # A choice that is not listed is less likely than the last listed token and has at most what the listed ones leave
+        # over; those bounds are what is known. Without the second, a server that lists one token would look undecided.
+        left = 1 - sum(map(math.exp, listed.values()))
+        bound = min(*listed.values(), math.log(left)) if left > 0 else NEVER
         if not any(choice in listed for choice in question.choices):
-            return answer._replace(finish="stop", logprobs=tuple(-100.0 for _ in question.choices))
-        return answer._replace(finish="stop", logprobs=values)
+            bound = NEVER
+        return answer._replace(finish="stop", logprobs=tuple(listed.get(choice, bound) for choice in question.choices))

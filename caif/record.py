@@ -1,0 +1,55 @@
+"""Write down what a run is, beside what it made, so that it can be shown and run again from there alone."""
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from caif.config import Part, RunConfig
+from caif.plan import Step
+from caif.plugins import Plugins
+from caif.run import Run, hook_of
+from caif.store import write_text
+
+STAGES, CONFIG, REPORTS = "stages.json", "run.json", ("report.html", "report.json")
+
+
+def note(run: Run, planned: Sequence[Step]) -> None:
+    """Write the run file as it was understood, and where each stage lies."""
+    run.folder.mkdir(parents=True, exist_ok=True)
+    write_text(run.folder / CONFIG, json.dumps(resolved(run.config, run.plugins, run.base), indent=1, ensure_ascii=False))
+    rows = [{"stage": s.name, "by": s.by, "key": s.artifact.key, "folder": s.artifact.folder.name} for s in planned]
+    write_text(run.folder / STAGES, json.dumps(rows, indent=1, ensure_ascii=False))
+
+
+def resolved(config: RunConfig, plugins: Plugins, base: Path) -> dict[str, Any]:
+    """Return the run file with overrides, defaults and whole paths: a run file again, wherever it lies."""
+    table = config.model_dump(mode="json")
+    table["plugins"] = [one.origin for one in plugins.loaded if one.origin.endswith(".py")]
+
+    def options(part: Part) -> dict[str, Any]:
+        typed = plugins.typed(hook_of(part, plugins), part.use, part.options, base)
+        return Part(use=part.use, options=typed).model_dump(mode="json")["options"]  # type: ignore[no-any-return]
+
+    table["prompts"]["options"] = options(config.prompts)
+    for written, part in zip(table["feedback"], config.feedback, strict=True):
+        written["options"] = options(part)
+    for stage, parts in (("rl", config.rl.rewards if config.rl else {}), ("evaluate", _metrics(config))):
+        for name, part in parts.items():
+            table[stage]["rewards" if stage == "rl" else "metrics"][name]["options"] = options(part)
+    return table
+
+
+def _metrics(config: RunConfig) -> Mapping[str, Part]:
+    return config.evaluate.metrics if config.evaluate else {}
+
+
+def copy_report(run: Run) -> None:
+    """Copy the report from the store into the run's folder."""
+    for artifact in run.built:
+        for name in REPORTS if artifact.by == "report" else ():
+            if (made := artifact.folder / name).is_file():
+                scratch = run.folder / f"{name}.tmp"
+                shutil.copyfile(made, scratch)
+                scratch.replace(run.folder / name)

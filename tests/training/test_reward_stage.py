@@ -1,0 +1,183 @@
+"""The reward model: training and serving are one, rows reach their own head, and the numbers are of held-out prompts."""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from caif.config import ModelSpec, Reward
+from caif.data import Preference, Prompt, Rating
+from caif.errors import CaifError
+from caif.run import Run, Tell
+from caif.stages.reward import reward
+from caif.store import Artifact
+from caif.training.examples import read_examples
+from caif.training.fitting import fit_model
+from caif.training.reward_model import RewardModel
+from caif.training.trunk import Trunk
+
+Make = Callable[..., Prompt]
+Rows = list[Preference | Rating]
+SHORT, LONG = "short", "a much longer answer that goes on and on for a good while"
+
+
+def pair(prompt: Prompt, probability: float = 1.0, **fields: object) -> Preference:
+    given = {"chosen": SHORT, "rejected": LONG, "objective": "brevity", "source": "judge", "principle": "be-brief"}
+    return Preference(prompt=prompt, probability=probability, **given | fields)  # type: ignore[arg-type]
+
+
+def thumb(prompt: Prompt, up: bool, completion: str, **fields: object) -> Rating:
+    return Rating(prompt=prompt, completion=completion, up=up, **{"objective": "warmth", "source": "app"} | fields)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def rows(question: Make) -> Rows:
+    """Pairs that prefer short answers, thumbs that like long ones; every fourth prompt is held out."""
+    prompts = [question(n, "heldout" if n % 4 == 0 else "train") for n in range(48)]
+    votes = [thumb(p, n % 2 == 0, LONG if n % 2 == 0 else SHORT, rater="ann") for n, p in enumerate(prompts)]
+    return [*(pair(p, 0.9) for p in prompts), *votes]
+
+
+@pytest.fixture
+def mixture(stored: Callable[..., Artifact], rows: Rows) -> Artifact:
+    """The rows as [combine] leaves them."""
+    return stored("combine", [r for r in rows if isinstance(r, Preference)], [r for r in rows if isinstance(r, Rating)])
+
+
+def test_each_row_teaches_its_own_head_and_held_out_prompts_are_measured(
+    run: Run, mixture: Artifact, spec: ModelSpec
+) -> None:
+    """Brevity prefers the short answer and warmth the long one, on prompts neither saw; every number is in its place."""
+    made = run.build(reward, mixture, cfg=Reward(model=spec))
+    metrics = made.metrics
+    brevity, warmth = metrics["objectives"]["brevity"], metrics["objectives"]["warmth"]
+    assert (brevity["n"], brevity["accuracy"], brevity["trained_on"]) == (12, 1.0, {"pairs": 36, "thumbs": 0})
+    assert brevity["log_loss"] < math.log(2)
+    assert (warmth["thumbs"]["n"], warmth["thumbs"]["auroc"], warmth["n"]) == (12, 1.0, 0)
+    assert metrics["principles"] == {"be-brief": {"n": 12, "accuracy": 1.0}}
+    assert set(metrics["sources"]) == {"judge", "app"}
+    assert (metrics["pairs"], metrics["thumbs"], metrics["heldout"]) == (36, 36, 24)
+    assert sum(point["n"] for point in metrics["reliability"]) == 12
+    assert "people_agree" not in metrics
+    json.dumps(metrics, allow_nan=False)
+
+
+def test_a_score_does_not_depend_on_its_company(run: Run, mixture: Artifact, spec: ModelSpec) -> None:
+    """Alone or in a batch, first or last, with padding or without: the same score to 1e-4, and as in training."""
+    made = run.build(reward, mixture, cfg=Reward(model=spec))
+    model = RewardModel.load(made.model)
+    pairs = mixture.rows(Preference)[:6]
+    prompts, answers = [p.prompt for p in pairs] * 2, [p.chosen for p in pairs] + [p.rejected for p in pairs]
+    together = model.scores(prompts, answers)
+    alone = torch.cat([model.scores([p], [a]) for p, a in zip(prompts, answers, strict=True)])
+    backwards = model.scores(prompts[::-1], answers[::-1]).flip(0)
+    assert torch.allclose(together, alone, atol=1e-4)
+    assert torch.allclose(together, backwards, atol=1e-4)
+    assert torch.allclose(together, model.scores([p.chat for p in prompts], answers), atol=1e-6)
+    assert model.scores([], []).shape == (0, 2)
+
+
+def test_serving_reads_the_ids_that_training_read(spec: ModelSpec, tiny: Path, rows: Rows) -> None:
+    """The same encoding and the same scores from the training path and from `scores`; one end-of-turn in the answer."""
+    trunk = Trunk.load(str(tiny))
+    found = read_examples(trunk.tokenizer, rows, 1024, 0)
+    model, scores = fit_model(trunk, found, Reward(model=spec), 0, Tell())
+    example = next(e for e in found.rows if isinstance(e.row, Preference))
+    assert isinstance(example.row, Preference)
+    for n, text in zip(example.answers, (example.row.chosen, example.row.rejected), strict=True):
+        encoded = model.encode(example.row.prompt, text)
+        assert encoded == found.answers[n]
+        assert encoded.ids[-encoded.answer :].count(trunk.tokenizer.eos_token_id) == 1
+        assert torch.allclose(model.scores([example.row.prompt], [text])[0], scores[n], atol=1e-4)
+
+
+def test_what_is_saved_is_what_was_trained(run: Run, mixture: Artifact, spec: ModelSpec) -> None:
+    """Heads in safetensors, facts in JSON, nothing pickled; scores are standardised by the scale that is kept."""
+    made = run.build(reward, mixture, cfg=Reward(model=spec))
+    assert {f.name for f in made.model.iterdir()} == {"heads.safetensors", "reward.json"}
+    model = RewardModel.load(made.model)
+    assert model.objectives == ("brevity", "warmth")
+    train = [p for p in mixture.rows(Preference) if p.prompt.split == "train"]
+    scores = model.scores([p.prompt for p in train] * 2, [p.chosen for p in train] + [p.rejected for p in train])
+    for k, name in enumerate(model.objectives):
+        assert float(scores[:, k].mean()) == pytest.approx(model.scale[name]["mean"], abs=1e-3)
+        assert float(scores[:, k].std(correction=0)) == pytest.approx(model.scale[name]["std"], rel=1e-3)
+    assert made.metrics["scale"] == model.scale
+
+
+def test_a_tuned_trunk_is_saved_beside_its_heads(run: Run, mixture: Artifact, spec: ModelSpec) -> None:
+    """With a rank the adapter is kept, loads again, and ranks held-out pairs; two trainings give the same bytes."""
+    cfg = Reward(model=spec, rank=2, batch=16, at_once=8, learning_rate=1e-3)
+    made = run.build(reward, mixture, cfg=cfg)
+    assert (made.model / "adapter" / "adapter_model.safetensors").is_file()
+    assert made.metrics["objectives"]["brevity"]["accuracy"] == 1.0
+    assert made.metrics["objectives"]["brevity"]["temperature"] is None
+    first = mixture.rows(Preference)[1]
+    gap = RewardModel.load(made.model).scores([first.prompt] * 2, [SHORT, LONG])[:, 0]
+    assert float(gap[0] - gap[1]) > 0
+    again = Run(run.config, run.home.with_name("again"), run.plugins).build(reward, mixture, cfg=cfg)
+    for name in ("heads.safetensors", "adapter/adapter_model.safetensors", "reward.json"):
+        assert (made.model / name).read_bytes() == (again.model / name).read_bytes()
+
+
+def test_long_prompts_are_cut_and_long_answers_refused_and_both_told(
+    run: Run, stored: Callable[..., Artifact], question: Make, spec: ModelSpec
+) -> None:
+    """A long prompt loses its beginning and is counted; an answer over the limit is no row and is counted."""
+    fine = [pair(question(n)) for n in range(6)]
+    odd = [pair(Prompt.of("much " * 60)), pair(question(7), rejected="long " * 80)]
+    made = run.build(reward, stored("combine", [*fine, *odd]), cfg=Reward(model=spec, max_length=96))
+    assert made.counts == {"prompt cut to max_length": 1, "answer over max_length": 1}
+    assert (made.metrics["truncated"], made.metrics["rejected"], made.metrics["pairs"]) == (1, 1, 7)
+    with pytest.raises(CaifError, match="an answer alone is over 96 tokens"):
+        RewardModel.load(made.model).scores([question(1)], ["long " * 80])
+
+
+def test_nothing_held_out_is_said(run: Run, stored: Callable[..., Artifact], question: Make, spec: ModelSpec) -> None:
+    """Without held-out rows there is a model and a count of 0, and no accuracy that could mislead."""
+    made = run.build(reward, stored("combine", [pair(question(n)) for n in range(6)]), cfg=Reward(model=spec))
+    assert made.metrics["heldout"] == 0
+    assert made.metrics["objectives"]["brevity"]["n"] == 0
+    assert "accuracy" not in made.metrics["objectives"]["brevity"]
+    assert made.metrics["reliability"] == []
+
+
+def test_an_objective_without_training_rows_gets_no_head(
+    run: Run, stored: Callable[..., Artifact], question: Make, spec: ModelSpec
+) -> None:
+    """Held-out rows alone, or rows of weight 0, make no head; what cannot be measured is counted."""
+    rows = [pair(question(n)) for n in range(6)]
+    rows += [pair(question(9, "heldout"), objective="honesty"), pair(question(8), objective="silence", weight=0.0)]
+    made = run.build(reward, stored("combine", rows), cfg=Reward(model=spec))
+    assert list(made.metrics["objectives"]) == ["brevity"]
+    assert made.counts == {"held out, but its objective has no head": 1}
+    with pytest.raises(CaifError, match="no row is left to train on"):
+        run.build(reward, stored("combine", rows[6:]), cfg=Reward(model=spec))
+
+
+def test_people_are_asked_for_no_more_than_they_agree_on(
+    run: Run, stored: Callable[..., Artifact], question: Make, spec: ModelSpec
+) -> None:
+    """Two people on one comparison, written either way round, and on one answer; judges' labels are not people's."""
+    rows = [pair(question(n)) for n in range(6)]
+    ann = [pair(question(n), principle="", rater="ann", source="people") for n in range(4)]
+    bob = [pair(question(n), principle="", rater="bob", source="people") for n in range(3)]
+    bob += [pair(question(3), principle="", rater="bob", source="people", chosen=LONG, rejected=SHORT)]
+    votes = [thumb(question(1), up, LONG, rater=who) for who, up in [("ann", True), ("bob", False)]]
+    made = run.build(reward, stored("combine", [*rows, *ann, *bob], votes), cfg=Reward(model=spec))
+    assert made.metrics["people_agree"] == {"pairs": {"agreement": 0.75, "n": 4}, "thumbs": {"agreement": 0.0, "n": 1}}
+
+
+def test_a_broken_trunk_is_refused(run: Run, mixture: Artifact, tiny: Path, tmp_path: Path) -> None:
+    """Hidden states that are not finite never become a reward."""
+    for file in tiny.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    weights = load_file(tiny / "model.safetensors")
+    weights["model.norm.weight"][0] = float("inf")
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(CaifError, match="the largest hidden state of the trunk is"):
+        run.build(reward, mixture, cfg=Reward(model=ModelSpec(use=f"hf:{tmp_path}")))
