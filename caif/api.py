@@ -57,7 +57,7 @@ class Results:
             raise CaifError(f"{stage} has no data set {kind!r}", "combine has: preference, unpaired")
         from datasets import load_from_disk
 
-        return load_from_disk(str(folder))  # type: ignore[return-value]
+        return load_from_disk(str(folder))  # type: ignore[no-any-return]
 
     @property
     def policy(self) -> Path:

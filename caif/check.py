@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from pydantic import BaseModel
 
 from caif import plan
-from caif.config import TUNED, Evaluate, ModelSpec, Part, Prompts, Revise, Rl, Source
+from caif.config import TUNED, Evaluate, ModelSpec, Part, Prompts, Revise, Reward, Rl, Source
 from caif.constitution import Constitution, read
 from caif.data import Rejected
 from caif.errors import CaifError
@@ -84,6 +84,8 @@ def _section(run: Run, found: Findings, name: str, cfg: BaseModel, law: Constitu
             wrong += _model(run, spec)
         if isinstance(cfg, Revise):
             _revise(cfg, law)
+        if isinstance(cfg, (Reward, Rl)) and cfg.trainer:
+            run.plugins.make("caif_trainers", cfg.trainer, {})
         if isinstance(cfg, Evaluate) and run.config.prompts.heldout == 0:
             wrong.append("no prompt is held out; raise prompts.heldout")
         if isinstance(cfg, Part) and not wrong:

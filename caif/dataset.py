@@ -1,6 +1,7 @@
 """Rows as `datasets.DatasetDict`s in TRL's conversational preference and unpaired formats, caif's columns after TRL's."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caif.data import Preference, Rating
@@ -30,6 +31,17 @@ def unpaired_dataset(rows: Sequence[Rating]) -> "DatasetDict":
         return {"prompt": row.prompt.chat, "completion": _said(row.completion), "label": row.up, "reason": row.reason}
 
     return _dataset(rows, columns, {"completion": "talk", "label": "bool", "reason": "string"})
+
+
+def save(data: "DatasetDict", folder: Path) -> None:
+    """Save a data set so that it can be loaded: datasets writes no file for an empty split, and then cannot read it."""
+    from datasets import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+    quiet = are_progress_bars_disabled()
+    disable_progress_bars()
+    data.save_to_disk(str(folder), num_shards={name: None if len(rows) else 1 for name, rows in data.items()})
+    if not quiet:
+        enable_progress_bars()
 
 
 def _said(text: str) -> list[dict[str, str]]:

@@ -1,6 +1,7 @@
 """The one error a user meets: what went wrong and what to do about it, on one line, with the exit code it means."""
 
 import difflib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from types import UnionType
@@ -11,13 +12,20 @@ from pydantic import BaseModel, ValidationError
 FAILED, WRONG, STOPPED, INTERRUPTED = 1, 2, 3, 130
 """Exit codes: finished but too much failed; wrong use, config or input; stopped and can go on; Ctrl-C."""
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
 
 class CaifError(Exception):
     """A failure with a remedy. `code` is the exit code it means."""
 
     def __init__(self, message: str, remedy: str = "", *, code: int = WRONG) -> None:
-        self.message, self.remedy, self.code = message, remedy, code
-        super().__init__(f"{message}; {remedy}" if remedy else message)
+        self.message, self.remedy, self.code = _one_line(message), _one_line(remedy), code
+        super().__init__(f"{self.message}; {self.remedy}" if remedy else self.message)
+
+
+def _one_line(text: str) -> str:
+    """Spell out what would break the line or steer the terminal: names and values in a message come from files."""
+    return _CONTROL.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -29,9 +37,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def explain(error: ValidationError, model: type[BaseModel], where: str | Path) -> CaifError:
     """Return pydantic's complaint as one line: the file, the key path, what is wrong, and the nearest valid name."""
-    first = error.errors(include_url=False)[0]
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    first, *others = error.errors(include_url=False)
     place, _ = _walk(model, first["loc"])
+    # A list whose item is wrong is reported as too short as well, and a value as wrong for each type it might have.
+    count = len({elsewhere for other in others if not place.startswith(elsewhere := _walk(model, other["loc"])[0])})
+    more = f" (and {count} more)" if count else ""
     if first["type"] == "extra_forbidden":
         _, parent = _walk(model, first["loc"][:-1])
         return CaifError(f"{where}: {place}: unknown key{more}", nearest(str(first["loc"][-1]), _keys(parent)))

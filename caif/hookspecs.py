@@ -100,6 +100,8 @@ class Model(NamedTuple):
     id: str
     chat: "BaseChatModel"
     scorer: Scorer | None = None
+    first_token_only: bool = False
+    """Whether the scorer sees one token of the reply, as servers' log-probabilities do, and not whole strings."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,12 +179,15 @@ def caif_metrics() -> Mapping[str, Callable[..., Metric]]:  # type: ignore[empty
 
 @hookspec
 def caif_trainers() -> Mapping[str, Callable[..., Any]]:  # type: ignore[empty-body]
-    """Reward or RL trainers by name: the factory's part is called like the stage it replaces."""
+    """Reward or RL trainers: `trainer = "name"` in [reward] or [rl]. The part is called like the stage it replaces.
+
+    The factory takes no options. The part writes its model into `work.draft.model`, in the layout of the stage's own.
+    """
 
 
 @hookspec
 def caif_recipes() -> Mapping[str, Callable[..., Any]]:  # type: ignore[empty-body]
-    """Other recipes: `recipe(run)` builds stages and returns the last artifact."""
+    """Other recipes: the factory is the recipe itself; `recipe(run)` builds stages and returns the last artifact."""
 
 
 # -- observers: told, cannot change a run nor fail it -----------------------------------------------------------------

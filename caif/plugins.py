@@ -1,4 +1,4 @@
-"""Load plugins one by one, look parts up by name, and say what is wrong with a part's options.
+"""Load plugins one by one, look parts up by name, and make them with their options.
 
 A broken plugin costs its own parts and a complaint, never the run; with CAIF_STRICT_PLUGINS=1 it is an error. A misspelt
 or unmarked hook, a default argument in a hook and a name offered twice are errors always: they would change results in
@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -20,19 +19,17 @@ from typing import Any, NamedTuple
 
 import pluggy
 from pydantic import ConfigDict, ValidationError, validate_call
-from pydantic_core import to_jsonable_python
 
 from caif import hookspecs
-from caif.config import ModelSpec
 from caif.data import digest
 from caif.errors import CaifError, nearest
-from caif.models import resolve
+from caif.hookcheck import OBSERVERS, PARTS, check_arguments, factories, refuse_mistakes
+from caif.options import content, content_digest, defaults, typed, wrong_option
 
 BUILT_IN = ("caif.sources", "caif.formats", "caif.models", "caif.metrics", "caif.recipe")
 """Modules with caif's own parts; light to import, since their parts import what is heavy when made."""
 
-PARTS = tuple(name for name in vars(hookspecs) if name.startswith("caif_") and "stage" not in name)
-OBSERVERS = ("caif_stage_started", "caif_stage_finished")
+
 
 
 class Part(NamedTuple):
@@ -82,16 +79,19 @@ class Plugins:
     def make(self, hook: str, name: str, options: Mapping[str, Any], base: Path | None = None) -> Any:
         """Return the part of that name made with these options; relative paths start at `base`."""
         part, given = self._part(hook, name), self.typed(hook, name, options, base)
-        checked = validate_call(config=ConfigDict(arbitrary_types_allowed=True))(part.factory)
+        try:
+            checked = validate_call(config=ConfigDict(arbitrary_types_allowed=True))(part.factory)
+        except NameError as error:
+            raise CaifError(f"{name}: an annotation is not known: {error}", "import it, not under TYPE_CHECKING") from None
         try:
             return checked(**given)
         except ValidationError as error:
-            raise _wrong_option(error, name, part) from None
+            raise wrong_option(error, name, part.factory) from None
 
     def typed(self, hook: str, name: str, options: Mapping[str, Any], base: Path | None = None) -> dict[str, Any]:
         """Return a part's options with its models as specs and its paths starting at `base`."""
         factory = self._part(hook, name).factory
-        return {key: _typed(factory, key, value, base) for key, value in options.items()}
+        return {key: typed(factory, key, value, base) for key, value in options.items()}
 
     def identity(self, hook: str, name: str, options: Mapping[str, Any], base: Path | None = None) -> object:
         """Return what tells this part's results from others': code, options with defaults, and files by content.
@@ -99,7 +99,7 @@ class Plugins:
         The option `format` names a part too, and its code is then part of what the feedback is.
         """
         part, given = self._part(hook, name), self.typed(hook, name, options, base)
-        said = {key: _content(value) for key, value in (_defaults(part.factory) | given).items()}
+        said = {key: content(value) for key, value in (defaults(part.factory) | given).items()}
         reader = self.parts["caif_feedback_formats"].get(str(said.get("format")))
         return [name, part.code, said, reader.code if reader else ""]
 
@@ -152,10 +152,10 @@ def _register(plugins: Plugins, name: str, origin: str, importer: Callable[[], A
     module: Any = None
     with _isolated(loaded):
         module = importer()
-        _check_arguments(module)
+        check_arguments(module)
     if loaded.error:
         return
-    _refuse_mistakes(name, module)
+    refuse_mistakes(name, module)
     loaded.code = [name, origin] if origin == "built in" else _code(loaded, module)
     loaded.hooks = tuple(sorted(hook for hook in vars(module) if hook in (*PARTS, *OBSERVERS)))
     with _isolated(loaded):
@@ -174,34 +174,6 @@ def _isolated(loaded: Loaded, what: str = "") -> Iterator[None]:
             raise CaifError(f"plugin {loaded.name} ({loaded.origin}) is broken: {why}", "mend or remove it") from error
 
 
-def _marked(value: Any) -> bool:
-    return callable(value) and isinstance(getattr(value, "caif_impl", None), dict)
-
-
-def _check_arguments(module: Any) -> None:
-    """Refuse a hook whose arguments are not those it will be called with."""
-    for hook in (*PARTS, *OBSERVERS):
-        given = vars(module).get(hook)
-        wanted = inspect.signature(vars(hookspecs)[hook]).parameters
-        takes = inspect.signature(given).parameters if _marked(given) else wanted
-        if list(takes) != list(wanted):
-            raise TypeError(f"{hook} takes ({', '.join(takes)}) and must take ({', '.join(wanted)})")
-
-
-def _refuse_mistakes(name: str, module: Any) -> None:
-    """Refuse what pluggy would take in silence: hooks that nobody calls, and arguments that are never passed."""
-    for attribute, value in vars(module).items():
-        known = attribute in (*PARTS, *OBSERVERS)
-        if known and callable(value) and not _marked(value):
-            raise CaifError(f"plugin {name}: {attribute} is not marked as a hook", "write @hookimpl over it")
-        if not _marked(value):
-            continue
-        if not known:
-            raise CaifError(f"plugin {name}: {attribute} is no hook of caif", nearest(attribute, (*PARTS, *OBSERVERS)))
-        if any(p.default is not p.empty for p in inspect.signature(value).parameters.values()):
-            raise CaifError(f"plugin {name}: {attribute} has a default argument", "hooks take none: remove the default")
-
-
 def _collect(plugins: Plugins, hook: str) -> dict[str, Part]:
     parts: dict[str, Part] = {}
     by_id = {loaded.id: loaded for loaded in plugins.loaded}
@@ -209,20 +181,13 @@ def _collect(plugins: Plugins, hook: str) -> dict[str, Part]:
         loaded = by_id[implementation.plugin_name]
         offered: dict[str, Any] = {}
         with _isolated(loaded, f"{hook}: "):
-            offered = _factories(implementation.function())
+            offered = factories(implementation.function())
         for name, factory in offered.items():
             if name in parts:
                 both = f"{parts[name].plugin} and {loaded.id}"
                 raise CaifError(f"{name!r} is offered twice by {hook}: by {both}", "rename or remove one")
             parts[name] = Part(factory, loaded.id, loaded.code)
     return parts
-
-
-def _factories(offered: Mapping[str, Any]) -> dict[str, Any]:
-    for name, factory in offered.items():
-        if not callable(factory) or inspect.isclass(factory):
-            raise TypeError(f"{name!r} is not a factory but {factory!r:.60}; give a function that returns the part")
-    return dict(offered)
 
 
 def _import_file(file: Path) -> ModuleType:
@@ -259,54 +224,3 @@ def _sources(loaded: Loaded, module: Any) -> list[str]:
         return [inspect.getsource(factory) for factory in offered]
     except (OSError, TypeError):
         raise CaifError(f"the code of plugin {loaded.name} cannot be read", "write it into a file") from None
-
-
-def _wrong_option(error: ValidationError, name: str, part: Part) -> CaifError:
-    first = error.errors(include_url=False)[0]
-    option = ".".join(map(str, first["loc"])) or "?"
-    known = [p for p in inspect.signature(part.factory).parameters]
-    if first["type"] == "unexpected_keyword_argument":
-        return CaifError(f"{name} has no option {option!r}", nearest(option, known))
-    if first["type"] in ("missing_argument", "missing_keyword_only_argument"):
-        return CaifError(f"{name} needs the option {option!r}", "add it to the run file")
-    return CaifError(f"{name}: option {option}: {first['msg'].lower()}, not {first['input']!r:.80}")
-
-
-def _typed(factory: Callable[..., Any], key: str, value: Any, base: Path | None) -> Any:
-    """Turn what a run file can say into what the option is: a path from the run file's folder, or a model."""
-    parameter = inspect.signature(factory).parameters.get(key)
-    kind = "" if parameter is None else str(parameter.annotation)
-    if isinstance(value, list):
-        return [_typed(factory, key, item, base) for item in value]
-    if "ModelSpec" in kind and isinstance(value, (str, dict)):
-        with suppress(ValidationError):  # what is no model is refused with the other options
-            return ModelSpec.model_validate({"use": value} if isinstance(value, str) else value)
-    return (base or Path()) / Path(value).expanduser() if "Path" in kind and isinstance(value, str) else value
-
-
-def _defaults(factory: Callable[..., Any]) -> dict[str, Any]:
-    return {p.name: p.default for p in inspect.signature(factory).parameters.values() if p.default is not p.empty}
-
-
-def _content(value: Any) -> object:
-    """Return what stands for an option in a key: a file's content, a model's weights or endpoint, or the value."""
-    if isinstance(value, Path):
-        return content_digest(value)
-    if isinstance(value, ModelSpec):
-        return resolve.identity(value)
-    if isinstance(value, (list, tuple)):
-        return [_content(item) for item in value]
-    return to_jsonable_python(value, fallback=lambda other: f"{type(other).__module__}.{type(other).__qualname__}")
-
-
-def content_digest(path: Path) -> str:
-    """Return the digest of a file's content, or of a folder's files in order; "missing" if there is nothing."""
-    if path.is_dir():
-        return blake2b("".join(content_digest(f) for f in sorted(path.rglob("*")) if f.is_file()).encode()).hexdigest()[:32]
-    if not path.is_file():
-        return "missing"
-    state = blake2b(digest_size=16)
-    with path.open("rb") as source:
-        while block := source.read(1 << 20):
-            state.update(block)
-    return state.hexdigest()

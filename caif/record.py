@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,16 +33,13 @@ def resolved(config: RunConfig, plugins: Plugins, base: Path) -> dict[str, Any]:
         return Part(use=part.use, options=typed).model_dump(mode="json")["options"]  # type: ignore[no-any-return]
 
     table["prompts"]["options"] = options(config.prompts)
-    for written, part in zip(table["feedback"], config.feedback, strict=True):
-        written["options"] = options(part)
-    for stage, parts in (("rl", config.rl.rewards if config.rl else {}), ("evaluate", _metrics(config))):
-        for name, part in parts.items():
-            table[stage]["rewards" if stage == "rl" else "metrics"][name]["options"] = options(part)
+    for written, source in zip(table["feedback"], config.feedback, strict=True):
+        written["options"] = options(source)
+    for name, reward in (config.rl.rewards if config.rl else {}).items():
+        table["rl"]["rewards"][name]["options"] = options(reward)
+    for name, metric in (config.evaluate.metrics if config.evaluate else {}).items():
+        table["evaluate"]["metrics"][name]["options"] = options(metric)
     return table
-
-
-def _metrics(config: RunConfig) -> Mapping[str, Part]:
-    return config.evaluate.metrics if config.evaluate else {}
 
 
 def copy_report(run: Run) -> None:

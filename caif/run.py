@@ -25,7 +25,8 @@ from caif.hookspecs import Answer, Model, Params, Question, Request, StageEvent
 from caif.ledger import Ledger
 from caif.models import resolve
 from caif.models.engine import Engine
-from caif.plugins import Plugins, content_digest
+from caif.options import content_digest
+from caif.plugins import Plugins
 from caif.store import Artifact, Draft, Store, key_of, write_text
 
 
@@ -89,7 +90,6 @@ class Work:
     def make(self, hook: str, part: Part) -> Any:
         """Return a plugin's part as the run file asks for it."""
         return self.plugins.make(hook, part.use, part.options, self.base)
-
 
 
 class Models:

@@ -11,7 +11,9 @@ os.environ["LANGSMITH_TRACING"] = "false"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Offer to accept what is printed now as what is wanted."""
-    parser.addoption("--golden", action="store_true", help="write the golden files anew; look at their diff before you commit")
+    parser.addoption(
+        "--golden", action="store_true", help="write the golden files anew; look at their diff before you commit"
+    )
 
 
 @pytest.fixture
@@ -23,6 +25,8 @@ def same_as(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
         assert file.is_file(), f"{file} is not there; pytest --golden writes it"
-        assert text == file.read_text(encoding="utf-8"), f"{file} differs; if that is wanted, write it with pytest --golden"
+        assert text == file.read_text(encoding="utf-8"), (
+            f"{file} differs; if that is wanted, write it with pytest --golden"
+        )
 
     return check

@@ -71,7 +71,8 @@ def resolve(spec: ModelSpec, factories: Factories) -> Model:
     if scheme in LOCAL:
         return local(folder(spec), identity(spec))
     chat = factories[scheme](rest, **_options(spec))
-    return Model(identity(spec), chat, chat if hasattr(chat, "score") else None)
+    scores = hasattr(chat, "score")
+    return Model(identity(spec), chat, chat if scores else None, first_token_only=scores)
 
 
 def local(path: str, name: str) -> Model:

@@ -22,7 +22,9 @@ class People:
                 pair, sign = _canonical(row.prompt.id, row.chosen, row.rejected)
                 self.pairs[pair][row.objective] += sign * row.weight * (2 * row.probability - 1)
             for thumb in source.ratings:
-                self.thumbs[thumb.prompt.id, thumb.completion][thumb.objective] += thumb.weight * (1 if thumb.up else -1)
+                self.thumbs[thumb.prompt.id, thumb.completion][thumb.objective] += thumb.weight * (
+                    1 if thumb.up else -1
+                )
 
     def prefer(self, prompt: str, one: str, other: str, objective: str = "") -> bool | None:
         """Return whether people prefer the one answer, under one objective or under any; None if they do not say."""
@@ -30,7 +32,9 @@ class People:
         said = {name: sign * balance for name, balance in self.pairs.get(pair, {}).items()}
         if not said:
             ones, others = self.thumbs.get((prompt, one), {}), self.thumbs.get((prompt, other), {})
-            said = {name: ones[name] - others[name] for name in ones.keys() & others.keys() if ones[name] * others[name] < 0}
+            said = {
+                name: ones[name] - others[name] for name in ones.keys() & others.keys() if ones[name] * others[name] < 0
+            }
         balance = sum(value for name, value in said.items() if objective in ("", name))
         return None if balance == 0 else balance > 0
 

@@ -20,7 +20,9 @@ class Index:
         self.drafts = self._by_prompt(made.drafts, lambda row: row.prompt)
         self.revisions = self._by_prompt(made.revisions, lambda row: row.prompt)
         self.samples = self._by_prompt(made.samples, lambda row: row.prompt)
-        self.judgements = self._by_prompt((j for s in made.sources for j in s.judgements), lambda row: row.comparison.prompt)
+        self.judgements = self._by_prompt(
+            (j for s in made.sources for j in s.judgements), lambda row: row.comparison.prompt
+        )
         self.pairs = self._by_prompt((p for s in made.sources for p in (*s.built, *s.peoples)), lambda row: row.prompt)
         self.thumbs = self._by_prompt((t for s in made.sources for t in s.ratings), lambda row: row.prompt)
         self.answers = self._by_prompt(made.answers, lambda row: row.prompt)
@@ -36,7 +38,16 @@ class Index:
 
     def material(self, prompt: str) -> tuple[int, int, str]:
         """Return how many steps of its chain a prompt has, and how many rows; its id makes the order certain."""
-        tables = (self.drafts, self.revisions, self.samples, self.judgements, self.pairs, self.thumbs, self.answers, self.verdicts)
+        tables = (
+            self.drafts,
+            self.revisions,
+            self.samples,
+            self.judgements,
+            self.pairs,
+            self.thumbs,
+            self.answers,
+            self.verdicts,
+        )
         sizes = [len(table.get(prompt, ())) for table in tables]
         return -sum(size > 0 for size in sizes), -sum(sizes), prompt
 
@@ -66,8 +77,14 @@ def _chain(index: Index, prompt: Prompt) -> dict[str, Any]:
         "judgements": [_judgement(j, names) for j in index.judgements.get(prompt.id, [])],
         "pairs": [_pair(p, names) for p in index.pairs.get(prompt.id, [])],
         "thumbs": [_thumb(t, names) for t in index.thumbs.get(prompt.id, [])],
-        "answers": [_answer(c, "before RL" if c.model == index.start else "policy") for c in _first(index.answers.get(prompt.id, []))],
-        "verdicts": [_judgement(j, {j.comparison.a: "policy", j.comparison.b: "before RL"}) for j in index.verdicts.get(prompt.id, [])],
+        "answers": [
+            _answer(c, "before RL" if c.model == index.start else "policy")
+            for c in _first(index.answers.get(prompt.id, []))
+        ],
+        "verdicts": [
+            _judgement(j, {j.comparison.a: "policy", j.comparison.b: "before RL"})
+            for j in index.verdicts.get(prompt.id, [])
+        ],
     }
 
 
@@ -95,7 +112,10 @@ def _answer(row: Completion, name: str) -> dict[str, Any]:
 
 
 def _revision(row: Revision) -> dict[str, Any]:
-    turns = [{"principle": t.principle, "critique": t.critique, "revision": t.revision, "rejected": t.rejected} for t in row.turns]
+    turns = [
+        {"principle": t.principle, "critique": t.critique, "revision": t.revision, "rejected": t.rejected}
+        for t in row.turns
+    ]
     return {"first": row.first, "turns": turns, "accepted": row.final is not None}
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from caif.data import FAILURES
 from caif.report.agreement import failures
 from caif.report.estimate import Estimate, finite, known
 from caif.report.gather import Made
-from caif.data import FAILURES
 
 SIDES = ("base", "tuned", "policy", "best of n")
 HEAD = "reward: "
@@ -17,7 +17,7 @@ def evaluation_numbers(made: Made) -> dict[str, Any] | None:
     if "evaluate" not in made.stages:
         return None
     metrics = made.stages["evaluate"].metrics
-    measures = [measure(str(name), table) for name, table in (metrics.get("measures") or {}).items()]
+    measures = [measure(name, table) for name, table in sorted((metrics.get("measures") or {}).items(), key=_place)]
     best = metrics.get("best_of_n") or {}
     cut = [answer for answer in made.answers if answer.finish == "length"]
     return {
@@ -31,10 +31,18 @@ def evaluation_numbers(made: Made) -> dict[str, Any] | None:
         "judgements": len(made.verdicts),
         "kl": known(metrics.get("kl")),
         "best_of_n": {"n": finite(best.get("n")), "kl": finite(best.get("kl"))},
-        "beaten": {m["name"].removeprefix(HEAD): gap for m in measures if m["name"].startswith(HEAD) and (gap := over_best(m))},
+        "beaten": {
+            m["name"].removeprefix(HEAD): gap for m in measures if m["name"].startswith(HEAD) and (gap := over_best(m))
+        },
         "answers": len(made.answers),
         "cut": len(cut),
     }
+
+
+def _place(named: tuple[str, Any]) -> tuple[int, str]:
+    """Put what a program counts before words and refusals, and the reward model's own opinion last."""
+    name, _ = named
+    return (3 if name.startswith(HEAD) else 2 if name == "refusals" else 1 if name == "words" else 0), name
 
 
 def measure(name: str, table: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Tell a run's artifacts apart and read their rows once. Any of them may be missing: a stage can be left out."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -8,7 +9,19 @@ from caif.constitution import Constitution, stored
 from caif.data import Completion, Judgement, Preference, Prompt, Rating, Revision
 from caif.store import Artifact
 
-ORDER = ("constitution", "prompts", "generate", "revise", "sft", "sample", "collect", "combine", "reward", "rl", "evaluate")
+ORDER = (
+    "constitution",
+    "prompts",
+    "generate",
+    "revise",
+    "sft",
+    "sample",
+    "collect",
+    "combine",
+    "reward",
+    "rl",
+    "evaluate",
+)
 """The stages in the order of the recipe; `generate` stands there twice, the second time under the name `sample`."""
 
 BUILT = "construction"
@@ -83,7 +96,7 @@ def gather(artifacts: Sequence[Artifact | None]) -> Made:
     stages: dict[str, Artifact] = {}
     sources: list[SourceRows] = []
     others: list[Artifact] = []
-    for artifact in filter(None, artifacts):
+    for artifact in map(_settled, filter(None, artifacts)):
         role = "sample" if artifact.by == "generate" and artifact.stage == "sample" else artifact.by
         if role == "collect":
             kinds = artifact.rows(Preference), artifact.rows(Rating), artifact.rows(Judgement)
@@ -100,6 +113,11 @@ def gather(artifacts: Sequence[Artifact | None]) -> Made:
         revisions=_rows(made, "revise", Revision), samples=_rows(made, "sample", Completion),
         answers=_rows(made, "evaluate", Completion), verdicts=_rows(made, "evaluate", Judgement),
     )  # fmt: skip
+
+
+def _settled(artifact: Artifact) -> Artifact:
+    """Return it as it would be read from disk: a page must not depend on whether a stage was built or found."""
+    return Artifact(artifact.folder, json.loads(json.dumps(artifact.facts, sort_keys=True, default=str)))
 
 
 def _rows(made: Made, stage: str, kind: type) -> list:  # type: ignore[type-arg]

@@ -35,7 +35,7 @@ def _labelled(numbers: Numbers) -> str:
 def _won(scores: Numbers) -> str:
     rated = [(row["name"], row["rate"]) for row in scores["wins"] if row["rate"]]
     if not rated:
-        return ""
+        return "The judge gave no verdict that could be used." if scores["wins"] else ""
     start = "the tuned model's" if scores["start_name"] == "tuned" else "the starting model's"
     words = {1: "won", 0: "neither clearly won nor lost", -1: "lost"}
     said = [f"{words[side_of(rate, CHANCE)]} under {name}, {spread(rate, '%')}" for name, rate in rated]
@@ -48,7 +48,11 @@ def _moved(scores: Numbers) -> str:
     if not any(gap for _, gap in gaps):
         return ""
     since = f"Since {'tuning' if scores['start_name'] == 'tuned' else 'the start'}"
-    return f"{since}, these moved beyond chance: {'; '.join(clear)}." if clear else f"{since}, no measure moved beyond chance."
+    return (
+        f"{since}, these moved beyond chance: {'; '.join(clear)}."
+        if clear
+        else f"{since}, no measure moved beyond chance."
+    )
 
 
 def _against_best(scores: Numbers) -> str:
@@ -64,4 +68,6 @@ def _against_best(scores: Numbers) -> str:
         spent and best["n"] and best["kl"] is not None) else ""  # fmt: skip
     won = bool(groups.get("above")) and "below" not in groups
     verdict = "RL beat" if won else "RL did not clearly beat"
-    return f"{verdict} choosing the best of {number(int(best['n'] or 0))} answers: the policy is {'; '.join(said)}.{cost}"
+    return (
+        f"{verdict} choosing the best of {number(int(best['n'] or 0))} answers: the policy is {'; '.join(said)}.{cost}"
+    )

@@ -7,6 +7,7 @@ numbers. The content security policy allows one style sheet, by its digest, and 
 import base64
 import hashlib
 from collections.abc import Callable
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -23,9 +24,10 @@ def page(numbers: dict[str, Any]) -> str:
     checksum = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{checksum}'; base-uri 'none'; form-action 'none'"
     template = _environment().get_template(TEMPLATE)
-    return template.render(**numbers, style=Markup(style), policy=policy)  # noqa: S704 - our own file
+    return str(template.render(**numbers, style=Markup(style), policy=policy))  # noqa: S704 - our own file
 
 
+@cache
 def _environment() -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup

@@ -35,12 +35,16 @@ def strip(rows: Sequence[tuple[str, Estimate]], span: Span, mark: float | None =
     """Draw intervals below each other on one axis: (class, estimate) rows, and a line where nothing changes."""
     width, step = 180, 13
     height = step * len(rows) + 3
-    parts = [_line("mark", span.at(mark, 4, width - 4), 0, span.at(mark, 4, width - 4), height)] if mark is not None else []
+    parts = (
+        [_line("mark", span.at(mark, 4, width - 4), 0, span.at(mark, 4, width - 4), height)] if mark is not None else []
+    )
     for n, (name, row) in enumerate(rows):
         y = n * step + 8
         parts.append(_line("rail", 4, y, width - 4, y))
         if row["low"] is not None and row["high"] is not None:
-            parts.append(_line(f"whisker {name}", span.at(row["low"], 4, width - 4), y, span.at(row["high"], 4, width - 4), y))
+            parts.append(
+                _line(f"whisker {name}", span.at(row["low"], 4, width - 4), y, span.at(row["high"], 4, width - 4), y)
+            )
         parts.append(f'<circle class="dot {name}" cx="{span.at(row["mean"], 4, width - 4)}" cy="{y}" r="3.6"/>')
     label = "; ".join(number(row["mean"]) for _, row in rows)
     return _svg("strip", width, height, f"interval plot: {label}", parts)
@@ -51,10 +55,10 @@ def axis(span: Span, mark: float | None = None, unit: str = "") -> str:
     width, height = 180, 16
     scale, sign = (100, " %") if unit == "%" else (1, "")
     parts = []
-    for value in ticks(span, 3):
-        x = span.at(value, 4, width - 4)
+    for value, text in ticks(Span(span.low * scale, span.high * scale), 3):
+        x = span.at(value / scale, 4, width - 4)
         parts.append(_line("tick", x, 0, x, 3))
-        parts.append(_text(x, 13, _tick(value * scale) + sign, _anchor(float(x), width)))
+        parts.append(_text(x, 13, text + sign, _anchor(float(x), width)))
     if mark is not None:
         parts.append(_line("mark", span.at(mark, 4, width - 4), 0, span.at(mark, 4, width - 4), 4))
     return _svg("strip", width, height, f"axis from {number(span.low)} to {number(span.high)}", parts)
@@ -66,11 +70,13 @@ def lines(points: Points, label: str) -> str:
     xs = Span(points[0][0], max(points[-1][0], points[0][0] + 1))
     ys = span_of([{"mean": y, "low": None, "high": None} for _, y in points])
     parts = []
-    for value in ticks(ys, 3):
+    for value, text in ticks(ys, 3):
         y = ys.at(value, bottom, top)
-        parts += [_line("rail", left, y, right, y), _text(left - 6, float(y) + 3.5, _tick(value), "end")]
+        parts += [_line("rail", left, y, right, y), _text(left - 6, float(y) + 3.5, text, "end")]
     for value in dict.fromkeys((points[0][0], points[-1][0])):
-        parts.append(_text(xs.at(value, left, right), 144, number(int(value)), "start" if value == points[0][0] else "end"))
+        parts.append(
+            _text(xs.at(value, left, right), 144, number(int(value)), "start" if value == points[0][0] else "end")
+        )
     parts.append(_text((left + right) / 2, 144, "step", "middle"))
     window = len(points) // 10
     for name, series in [("raw", points), *([("mean", running(points, window))] if window > 1 else [])]:
@@ -109,26 +115,35 @@ def reliability(points: Sequence[dict[str, float]]) -> str:
         x, y = xs.at(point["predicted"], left, right), ys.at(point["observed"], bottom, 8)
         parts.append(f'<circle class="disc" cx="{x}" cy="{y}" r="{2 + 5 * math.sqrt(point["n"] / most):.1f}"/>')
     parts.append(_text((left + right) / 2, bottom + 30, "predicted", "middle"))
-    parts.append(f'<text class="label" transform="translate(10 {bottom / 2:.0f}) rotate(-90)" text-anchor="middle">observed</text>')
+    parts.append(
+        f'<text class="label" transform="translate(10 {bottom / 2:.0f}) rotate(-90)" text-anchor="middle">observed</text>'
+    )
     return _svg("reliability", size, bottom + 36, f"reliability plot with {len(points)} bins", parts)
 
 
 def bar(part: float) -> str:
     """Draw a share of a whole as a bar."""
-    return _svg("bar", 100, 6, f"{100 * part:.0f} per cent", [f'<rect class="part" width="{100 * part:.1f}" height="6" rx="1"/>'])
+    return _svg(
+        "bar",
+        100,
+        6,
+        f"{100 * part:.0f} per cent",
+        [f'<rect class="part" width="{100 * part:.1f}" height="6" rx="1"/>'],
+    )
 
 
-def ticks(span: Span, count: int) -> list[float]:
-    """Return about `count` round numbers within a span."""
-    rough = (span.high - span.low) / max(count, 1)
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = min((power * k for k in (1, 2, 5, 10)), key=lambda s: abs(s - rough))
-    first = math.ceil(span.low / step)
-    return [n * step for n in range(first, math.floor(span.high / step + 1e-9) + 1)]
+def ticks(span: Span, count: int) -> list[tuple[float, str]]:
+    """Return about `count` round numbers within a span, each with how it is written."""
+    power = 10.0 ** math.floor(math.log10((span.high - span.low) / count))
 
+    def places(step: float) -> range:
+        return range(math.ceil(span.low / step - 1e-9), math.floor(span.high / step + 1e-9) + 1)
 
-def _tick(value: float) -> str:
-    return (f"{value:.0e}" if 0 < abs(value) < 1e-3 else f"{value:.4g}").replace("-", "\u2212")
+    step = min((power * k for k in (10, 5, 2, 1)), key=lambda step: abs(len(places(step)) - count))
+    digits = max(0, -math.floor(math.log10(step) + 1e-9))
+    values = [n * step for n in places(step)]
+    texts = [f"{value:.{digits}f}" if digits < 5 and abs(value) < 1e5 else f"{value:.3g}" for value in values]
+    return [(value, text.replace("-", "\u2212")) for value, text in zip(values, texts, strict=True)]
 
 
 def _anchor(x: float, width: float) -> str:

@@ -17,7 +17,8 @@ def principle_rows(made: Made) -> list[dict[str, Any]]:
     """Return every principle of the constitution in its order, then any that only labels name."""
     people = agreement.People(made.sources)
     known = {p.id: p for p in made.law.principles} if made.law else {}
-    named = [row.principle for source in made.sources for row in [*source.preferences, *source.judgements]]
+    named = [row.principle for source in made.sources for row in source.preferences]
+    named += [judgement.principle for source in made.sources for judgement in source.judgements]
     named += [judgement.principle for judgement in made.verdicts]
     ids = [*known, *sorted({name for name in named if name} - known.keys())]
     return [_row(made, people, name, known.get(name)) for name in ids]

@@ -24,7 +24,11 @@ def reward_numbers(made: Made) -> dict[str, Any] | None:
         "sources": _rows(metrics.get("sources")),
         "reliability": list(_points(metrics.get("reliability"))),
         "heads": [_head(str(name), entry, _table(metrics.get("scale"))) for name, entry in objectives.items()],
-        "people": [{"name": str(name), **one} for name, entry in _table(metrics.get("people_agree")).items() if (one := _rate(entry))],
+        "people": [
+            {"name": str(name), **one}
+            for name, entry in _table(metrics.get("people_agree")).items()
+            if (one := _rate(entry))
+        ],
         "truncated": finite(metrics.get("truncated")),
     }
 
@@ -61,7 +65,13 @@ def _head(name: str, entry: object, scales: Mapping[str, Any]) -> dict[str, Any]
     table, scale = _table(entry), _table(scales.get(name))
     trained = {str(kind): n for kind, n in _table(table.get("trained_on")).items() if n}
     fitted = {key: finite(table.get(key)) for key in ("decay", "temperature")}
-    return {"name": name, "trained_on": trained, **fitted, "mean": finite(scale.get("mean")), "std": finite(scale.get("std"))}
+    return {
+        "name": name,
+        "trained_on": trained,
+        **fitted,
+        "mean": finite(scale.get("mean")),
+        "std": finite(scale.get("std")),
+    }
 
 
 def _points(bins: object) -> Iterator[dict[str, Any]]:

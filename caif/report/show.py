@@ -25,8 +25,7 @@ def visible(value: object) -> object:
 
 
 def _spelled(character: str) -> str:
-    code = ord(character)
-    return chr(0x2400 + code) if code < 0x20 else f"\u27e6U+{code:04X}\u27e7"
+    return f"\u2039U+{ord(character):04X}\u203a"
 
 
 def cut(text: str) -> str:
@@ -74,8 +73,8 @@ def spread(estimate: Estimate | None, unit: str = "", sign: bool = False) -> str
 
 
 def _rounded(value: float, size: float) -> str:
-    digits = 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 0.1 else 3
-    text = f"{value:,.{digits}f}"
+    digits = 0 if size >= 100 or not size else 1 if size >= 10 else 2 if size >= 0.1 else 3
+    text = f"{value:,.{digits}f}" if size >= 0.001 or not size else f"{value:.1g}"
     if not text.strip("-0.,"):
         text = text.lstrip("-")
     return text.replace("-", "\u2212")

@@ -58,7 +58,10 @@ def _who(source: SourceRows) -> str:
 def verdict(row: dict[str, Any]) -> dict[str, str]:
     """Return a word and the sentence behind it. People are the yardstick; then construction; being learnable is neither."""
     if row["by"] == "people":
-        return {"word": "yardstick", "text": f"People’s own labels: the others are measured against them. {_learned(row)}".strip()}
+        return {
+            "word": "yardstick",
+            "text": f"People’s own labels: the others are measured against them. {_learned(row)}".strip(),
+        }
     agreed, built, flips = row["people"]["all"], row["construction"], row["flips"]
     told = list(filter(None, [_orders(row), _with_people(agreed), _with_construction(built), _learned(row)]))
     checks = [side_of(estimate, CHANCE) for estimate in (agreed, built) if estimate]
@@ -79,14 +82,20 @@ def _orders(row: dict[str, Any]) -> str:
     text = f"The two orders of the same answers got different verdicts in {spread(row['flips'], '%')} of {row['flips']['n']}"
     failed = sum(row["failed"].values())
     text += f", and {counted(failed, 'judgement')} failed" if failed else ""
-    return text + (f"; {percent(row['mass'])} of the judge’s probability lay on the options." if row["mass"] is not None else ".")
+    return text + (
+        f"; {percent(row['mass'])} of the judge’s probability lay on the options." if row["mass"] is not None else "."
+    )
 
 
 def _with_people(estimate: dict[str, Any] | None) -> str:
     if not estimate:
         return "No label could be compared with a person’s."
     text = f"On the same answers people agreed with {spread(estimate, '%')} of {counted(estimate['n'], 'label')}"
-    ends = {1: ", more than chance.", 0: ", which chance alone could give.", -1: ", fewer than chance: these labels are upside down."}
+    ends = {
+        1: ", more than chance.",
+        0: ", which chance alone could give.",
+        -1: ", fewer than chance: these labels are upside down.",
+    }
     return text + ends[side_of(estimate, CHANCE)]
 
 

@@ -133,4 +133,6 @@ def models(made: Made) -> list[dict[str, str]]:
         judges = sorted({j.judge for j in source.judgements} | {row.rater for row in source.judged})
         roles += [{"stage": f"{source.label} (judge)", "model": judge} for judge in judges]
     names = dict.fromkeys(role["model"] for role in roles)
-    return [{"model": discreet(name), "stages": listed([r["stage"] for r in roles if r["model"] == name])} for name in names]
+    return [
+        {"model": discreet(name), "stages": listed([r["stage"] for r in roles if r["model"] == name])} for name in names
+    ]

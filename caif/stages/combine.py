@@ -139,10 +139,10 @@ def _save_datasets(work: Work, preferences: Sequence[Preference], ratings: Seque
 
     A tie stays out of the pairs: TRL takes every pair for a hard label, and here the label would be a toss.
     """
-    from caif.dataset import preference_dataset, unpaired_dataset
+    from caif.dataset import preference_dataset, save, unpaired_dataset
 
     decided = [row for row in preferences if row.probability != 0.5]
     if ties := len(preferences) - len(decided):
         work.draft.count("ties left out of TRL's pairs", ties)
-    preference_dataset(decided).save_to_disk(str(work.draft.folder / "preference"))
-    unpaired_dataset(ratings).save_to_disk(str(work.draft.folder / "unpaired"))
+    save(preference_dataset(decided), work.draft.folder / "preference")
+    save(unpaired_dataset(ratings), work.draft.folder / "unpaired")

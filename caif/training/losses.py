@@ -1,6 +1,6 @@
 """The losses of the reward model as plain functions of scores, each with a closed form that a test can check.
 
-Pairs and thumbs are two views of one latent score (METHODS 4.4): a pair sees a difference of scores, a thumb sees a score
+Pairs and thumbs are two views of one latent score: a pair sees a difference of scores, a thumb sees a score
 against the source's own threshold. Every loss is a mean weighted by row.
 """
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from caif.cli import app
 
 PLUGIN = '''
-import itertools, os, time
+import itertools, os, re, time
 import caif
 from caif.testing import EchoChat
 
@@ -27,8 +27,11 @@ class Slow(EchoChat):
             with open(log, "a") as file:
                 file.write("x\\n")
         result = super()._generate(messages, stop, run_manager, **kwargs)
-        asks_for_a_letter = "Reply with A or B" in str(messages[-1].content)
-        result.generations[0].message.content = "A" if asks_for_a_letter else f"{next(count)} \\x1b]0;owned\\x07 [/red] [link=x]"
+        said = str(messages[-1].content)
+        numbers = [int(number) for number in re.findall(r"^(\\d+) ", said, re.MULTILINE)]
+        letter = "A" if numbers and numbers[0] == max(numbers) else "B"  # a judge that likes the later answer
+        answer = f"{next(count)} \\x1b]0;owned\\x07 [/red] [link=x]"
+        result.generations[0].message.content = letter if "Reply with A or B" in said else answer
         return result
 
 def echo(name: str):

@@ -33,14 +33,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source, target = tmp_path_factory.mktemp("source") / "caif-escalations", tmp_path_factory.mktemp("site")
     shutil.copytree(ROOT / "plugins" / "caif-escalations", source)
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
-    subprocess.run([*command, "--target", str(target), str(source)], check=True, capture_output=True, text=True)  # noqa: S603
+    subprocess.run([*command, "--target", str(target), str(source)], check=True, capture_output=True, text=True)
     return target
 
 
 def python(code: str, site: Path, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run Python as a user would who has installed the plugin."""
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(site)]), **settings}
-    return subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)  # noqa: S603
+    return subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
 
 
 def listed(site: Path, **settings: str) -> list[list[str]]:

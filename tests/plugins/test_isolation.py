@@ -1,13 +1,16 @@
 """What one broken plugin costs: its own parts and a warning. What would change results in silence is an error."""
 
+import datetime
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import caif
+from caif.data import digest
 from caif.plugins import load
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +38,10 @@ BROKEN = {
     ),
 }
 REFUSED = {
-    "a misspelt hook": (OFFER.replace("caif_metrics", "caif_metric"), "caif_metric is no hook of caif; did you mean 'caif_metrics'"),
+    "a misspelt hook": (
+        OFFER.replace("caif_metrics", "caif_metric"),
+        "caif_metric is no hook of caif; did you mean 'caif_metrics'",
+    ),
     "a hook without its mark": (OFFER.replace("@caif.hookimpl\n", ""), "caif_metrics is not marked as a hook"),
     "a default argument": (
         "@caif.hookimpl\ndef caif_stage_started(event=None):\n    pass\n",
@@ -83,7 +89,9 @@ def test_half_of_a_plugin_works_on(folder, plugin):
 def test_a_part_of_a_broken_plugin_is_missed_with_the_reason(run, plugin):
     """Whoever asks for it learns why it is not there."""
     plugin("broken", "raise RuntimeError('no licence')")
-    with pytest.raises(caif.CaifError, match=r"'kudos' is not offered by caif_feedback_sources; .*RuntimeError: no licence"):
+    with pytest.raises(
+        caif.CaifError, match=r"'kudos' is not offered by caif_feedback_sources; .*RuntimeError: no licence"
+    ):
         run('[[feedback]]\nuse = "kudos"\n')
 
 
@@ -107,7 +115,9 @@ def test_a_name_offered_twice_is_an_error_that_names_both(run, plugin):
 def test_a_plugin_cannot_replace_a_part_of_caif(run, plugin):
     """A built-in name is taken."""
     plugin("usurper", OFFER.replace("NAME", "words"))
-    with pytest.raises(caif.CaifError, match=r"'words' is offered twice by caif_metrics: by caif.metrics:built in and usurper"):
+    with pytest.raises(
+        caif.CaifError, match=r"'words' is offered twice by caif_metrics: by caif.metrics:built in and usurper"
+    ):
         run("", until="prompts")
 
 
@@ -218,7 +228,9 @@ def test_a_model_option_counts_by_its_weights(folder, plugin):
     plugins = load(folders=[folder / "plugins"])
     options = {"path": "kudos.txt", "judge": {"use": f"hf:{folder / 'model'}"}}
     before = plugins.identity("caif_feedback_sources", "kudos", options, folder)
-    assert before == plugins.identity("caif_feedback_sources", "kudos", options | {"judge": f"hf:{folder / 'model'}"}, folder)
+    assert before == plugins.identity(
+        "caif_feedback_sources", "kudos", options | {"judge": f"hf:{folder / 'model'}"}, folder
+    )
     (folder / "model" / "config.json").write_text('{"other": 1}')
     assert before != plugins.identity("caif_feedback_sources", "kudos", options, folder)
 
@@ -226,10 +238,45 @@ def test_a_model_option_counts_by_its_weights(folder, plugin):
 def test_a_single_file_may_hold_dataclasses_and_deferred_annotations(folder, plugin):
     """Both look their module up by name."""
     file = plugin("kudos", "")
-    file.write_text(f"from __future__ import annotations\nimport dataclasses, caif\n@dataclasses.dataclass\nclass A:\n    x: int\n{SOURCE}")
+    file.write_text(
+        f"from __future__ import annotations\nimport dataclasses, caif\n@dataclasses.dataclass\nclass A:\n    x: int\n{SOURCE}"
+    )
     plugins = load(folders=[folder / "plugins"])
     assert not plugins.complaints()
     assert plugins.typed("caif_feedback_sources", "kudos", {"path": "a"}, folder) == {"path": folder / "a"}
+
+
+def test_an_annotation_that_cannot_be_looked_up_is_said_to_be_that(plugin, folder):
+    """A name that only type checkers see is no type to check an option by."""
+    plugin(
+        "shy",
+        'def shy(words: "Number" = 3):\n    return None\n\n@caif.hookimpl\ndef caif_metrics():\n    return {"shy": shy}\n',
+    )
+    with pytest.raises(caif.CaifError, match="shy: an annotation is not known: name 'Number' is not defined"):
+        load(folders=[folder / "plugins"]).make("caif_metrics", "shy", {})
+
+
+def test_an_option_of_any_kind_can_be_part_of_a_key(plugin, folder):
+    """Dates, as TOML has them, and defaults that are no data at all."""
+    code = "import datetime\n" + OFFER.replace("words: int = 3", "since: datetime.date = None, by: object = len")
+    plugin("dated", code)
+    plugins = load(folders=[folder / "plugins"])
+    since = [datetime.date(2026, 1, day) for day in (1, 1, 2)]
+    one, same, other = [digest(plugins.identity("caif_metrics", "NAME", {"since": day})) for day in since]
+    assert one == same != other
+
+
+def test_a_plugin_given_in_python_is_isolated_too():
+    """Its code is the source of its factories; a hook of it that raises takes nothing else away."""
+    good, bad = caif.hookimpl(lambda: {"good": good_metric}), caif.hookimpl(lambda: 1 / 0)
+    plugins = load(objects=[SimpleNamespace(caif_metrics=good, caif_rewards=bad)])
+    assert "caif_rewards: ZeroDivisionError" in plugins.complaints()[0]
+    assert "def good_metric" in str(plugins.identity("caif_metrics", "good", {}))
+
+
+def good_metric():
+    """Return a metric."""
+    return lambda _, answer: float(len(answer))
 
 
 def test_the_command_line_answers_beside_a_broken_plugin(folder, plugin):
@@ -239,7 +286,7 @@ def test_the_command_line_answers_beside_a_broken_plugin(folder, plugin):
     def command(word, **settings):
         env = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "400", **settings}
         words = [sys.executable, "-m", "caif", word]
-        return subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, check=False)  # noqa: S603
+        return subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, check=False)
 
     assert command("--help", CAIF_STRICT_PLUGINS="1").returncode == 0
     listed = command("plugins")

@@ -52,7 +52,15 @@ def test_every_plugin_passes_the_check(file):
 
 def test_a_ticket_that_is_neither_resolved_nor_not_is_turned_away_with_its_line(folder, run, shipped):
     """Every ticket is a thumb or a counted rejection; nothing is guessed at."""
-    rows = ["Q1,A1, YES ,kim", "Q2,A2,no,", "Q3,A3,1,kim", "Q4,A4,,kim", ",A5,yes,kim", '"Q6\nmore",A6,yes,kim', "Q7,A7,no"]
+    rows = [
+        "Q1,A1, YES ,kim",
+        "Q2,A2,no,",
+        "Q3,A3,1,kim",
+        "Q4,A4,,kim",
+        ",A5,yes,kim",
+        '"Q6\nmore",A6,yes,kim',
+        "Q7,A7,no",
+    ]
     (folder / "tickets.csv").write_text(HEADER + "\n".join(rows) + "\n")
     done = run(HELP_DESK, shipped / "support_tickets.py")
     assert [(r.prompt.text, r.up, r.rater) for r in done.rows("support-tickets", caif.Rating)] == [
@@ -106,7 +114,11 @@ def escalated(**changes):
 
 def test_an_escalation_prefers_the_persons_answer(folder, run, escalations):
     """Chats keep their earlier turns; a line that cannot be used is turned away by number, and reading goes on."""
-    talk = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}, {"role": "user", "content": "Well?"}]
+    talk = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Hello"},
+        {"role": "user", "content": "Well?"},
+    ]
     lines = [
         json.dumps(escalated()),
         '{"prompt": "cut off',
@@ -144,7 +156,16 @@ def test_escalations_are_read_line_by_line(tmp_path, escalations):
     file = tmp_path / "escalations.jsonl"
     file.write_text(json.dumps(escalated()) + "\n" + "x" * 50_000_000)
     context = caif.FeedbackContext(
-        source="s", prompts=[], samples=[], revisions=[], constitution=None, model=None, ask=None, score=None, read=None, seed=0
+        source="s",
+        prompts=[],
+        samples=[],
+        revisions=[],
+        constitution=None,
+        model=None,
+        ask=None,
+        score=None,
+        read=None,
+        seed=0,
     )
     tracemalloc.start()
     first = next(iter(escalations.escalations(file)(context)))

@@ -36,7 +36,9 @@ def made_up(folder: Path, spice: str = "") -> dict[str, Artifact]:
             draft.write([_spiced(row, spice) for row in rows], kind)
         for what, n in counts.items():
             draft.count(f"{what}{spice}" if ": " in what else what, n)
-        config = metrics.pop("config", {}) | ({"model": {"use": f"embedded:0.5b{spice}"}} if stage in ("sft", "reward", "rl") else {})
+        config = metrics.pop("config", {}) | (
+            {"model": {"use": f"embedded:0.5b{spice}"}} if stage in ("sft", "reward", "rl") else {}
+        )
         built[stage] = store.finish(draft, {
             "stage": stage + spice if by == "collect" else stage, "by": by, "key": digest(stage), "version": 1, "seed": 0,
             "counts": draft.counts, "config": config, "metrics": _renamed(metrics, spice) if spice else metrics,

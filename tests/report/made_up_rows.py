@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+from made_up_metrics import JUDGE, POLICY, START, combined, evaluated, reinforced, rewarded
+
 from caif.constitution import Constitution
 from caif.data import Comparison, Completion, Judgement, Preference, Prompt, Rating, Rejected, Revision, Row, Turn
 from caif.sources.labels import preference
@@ -22,7 +24,6 @@ LAW = Constitution.model_validate({
 TRAIN = [Prompt.of(f"How does thing {n} work?", ["things"], "hand") for n in range(4)]
 HELDOUT = [Prompt.of(f"What is number {n}?", [], "hand").model_copy(update={"split": "heldout"}) for n in range(3)]
 LONG, SHORT = "It works in a way that takes a great many words to tell. ", "It just works."
-JUDGE, START, POLICY = "fake:judge", "sft-0001", "rl-0002"
 
 Part = tuple[str, dict[type[Row], list[Row]], dict[str, int], dict[str, Any]]
 
@@ -33,10 +34,15 @@ def _constitution() -> Part:
 
 def _prompts() -> Part:
     bad = [Rejected(where="prompts.jsonl:3", reason="empty prompt")]
-    return "prompts", {Prompt: [*TRAIN, *HELDOUT], Rejected: bad}, {"rejected: empty prompt": 1}, {"train": 4, "heldout": 3}
+    return (
+        "prompts",
+        {Prompt: [*TRAIN, *HELDOUT], Rejected: bad},
+        {"rejected: empty prompt": 1},
+        {"train": 4, "heldout": 3},
+    )
 
 
-def _answers(prompts: list[Prompt], model: str, *texts: str) -> list[Row]:
+def _answers(prompts: list[Prompt], model: str, *texts: str) -> list[Completion]:
     return [
         Completion(prompt=p, text=f"{text}({p.text})", model=model, sample=n, finish="length" if text == LONG else "stop")
         for p in prompts for n, text in enumerate(texts)
@@ -69,11 +75,22 @@ def _sft() -> Part:
 
 
 def _sample() -> Part:
-    return "generate", {Completion: _answers(TRAIN, START, LONG, SHORT)}, {"finish: length": 4, "finish: stop": 4}, {"model": START}
+    return (
+        "generate",
+        {Completion: _answers(TRAIN, START, LONG, SHORT)},
+        {"finish: length": 4, "finish: stop": 4},
+        {"model": START},
+    )
 
 
 def _judgement(pair: Comparison, principle: str, logits: tuple[float, float] | None, source: str) -> Judgement:
-    about = {"comparison": pair, "principle": principle, "objective": LAW.principle(principle).objective, "judge": JUDGE, "source": source}
+    about = {
+        "comparison": pair,
+        "principle": principle,
+        "objective": LAW.principle(principle).objective,
+        "judge": JUDGE,
+        "source": source,
+    }
     if logits is None:
         return Judgement(**about, verdict="invalid", reason="mass 0.01 on the options")
     mean = sum(logits) / 2
@@ -90,8 +107,16 @@ def _pair(prompt: Prompt) -> Comparison:
 def _ai() -> Part:
     said = [("short", (-2.0, -1.0)), ("short", (1.0, -2.0)), ("sure", (1.0, 3.0)), ("sure", None)]
     judged = [_judgement(_pair(p), name, logits, "ai-labeler") for p, (name, logits) in zip(TRAIN, said, strict=True)]
-    rows: dict[type[Row], list[Row]] = {Judgement: [*judged], Preference: [row for j in judged for row in preference(j)]}
-    return "collect", rows, {"verdict: a": 1, "verdict: b": 2, "verdict: invalid": 1}, {"config": {"use": "ai-labeler", "judge": {"use": JUDGE}}}
+    rows: dict[type[Row], list[Row]] = {
+        Judgement: [*judged],
+        Preference: [row for j in judged for row in preference(j)],
+    }
+    return (
+        "collect",
+        rows,
+        {"verdict: a": 1, "verdict: b": 2, "verdict: invalid": 1},
+        {"config": {"use": "ai-labeler", "judge": {"use": JUDGE}}},
+    )
 
 
 def _contrast() -> Part:
@@ -113,7 +138,15 @@ def _people() -> Part:
     def pair(prompt: Prompt, objective: str, *, short_wins: bool) -> Row:
         long, short = _pair(prompt).a, _pair(prompt).b
         chosen, rejected = (short, long) if short_wins else (long, short)
-        return Preference(prompt=prompt, chosen=chosen, rejected=rejected, probability=1, objective=objective, source="people", rater="r1")
+        return Preference(
+            prompt=prompt,
+            chosen=chosen,
+            rejected=rejected,
+            probability=1,
+            objective=objective,
+            source="people",
+            rater="r1",
+        )
 
     rows = [pair(TRAIN[0], "brevity", short_wins=True), pair(TRAIN[1], "honesty", short_wins=False)]
     return "collect", {Preference: rows}, {}, {"config": {"use": "pairs"}}
@@ -121,70 +154,45 @@ def _people() -> Part:
 
 def _thumbs() -> Part:
     def thumb(prompt: Prompt, text: str, *, up: bool, reason: str = "") -> Row:
-        return Rating(prompt=prompt, completion=f"{text}({prompt.text})", up=up, objective="honesty", source="thumbs", rater="r2", reason=reason)
+        return Rating(
+            prompt=prompt,
+            completion=f"{text}({prompt.text})",
+            up=up,
+            objective="honesty",
+            source="thumbs",
+            rater="r2",
+            reason=reason,
+        )
 
-    rows = [thumb(TRAIN[2], LONG, up=True), thumb(TRAIN[2], SHORT, up=False, reason="Says nothing."), thumb(TRAIN[3], SHORT, up=True)]
+    rows = [
+        thumb(TRAIN[2], LONG, up=True),
+        thumb(TRAIN[2], SHORT, up=False, reason="Says nothing."),
+        thumb(TRAIN[3], SHORT, up=True),
+    ]
     return "collect", {Rating: rows}, {}, {"config": {"use": "thumbs"}}
 
 
 def _combine() -> Part:
-    sources = {
-        "ai-labeler": {"pairs": 3, "train": 2, "heldout": 1, "weight": 3.0}, "contrast": {"pairs": 3, "train": 3, "weight": 3.0},
-        "people": {"pairs": 2, "train": 2, "weight": 2.0}, "thumbs": {"pairs": 1, "thumbs": 1, "train": 2, "weight": 2.0},
-    }  # fmt: skip
-    return "combine", {}, {"preference": 9, "rating": 1, "pairs from thumbs": 1, "duplicate merged": 2}, {"sources": sources, "train": 9}
-
-
-def _measured(n: int, right: int) -> dict[str, Any]:
-    return {"n": n, "accuracy": right / n, "log_loss": 0.61, "brier": 0.2, "ece": 0.07, "thumbs": {"n": 0}}
+    return "combine", {}, {"preference": 9, "rating": 1, "pairs from thumbs": 1, "duplicate merged": 2}, combined()
 
 
 def _reward() -> Part:
-    thumbs = {"n": 8, "accuracy": 0.75, "auroc": 0.8, "log_loss": 0.6}
-    trained = {"trained_on": {"pairs": 5, "thumbs": 1}, "decay": 0.1, "temperature": 1.2}
-    return "reward", {}, {}, {
-        "overall": _measured(60, 48),
-        "objectives": {"honesty": {**_measured(20, 11), "thumbs": thumbs, **trained}, "brevity": {**_measured(40, 37), **trained}},
-        "sources": {"ai-labeler": _measured(40, 33), "contrast": _measured(20, 10)},
-        "principles": {"short": {"n": 30, "accuracy": 0.9}},
-        "reliability": [{"predicted": 0.55, "observed": 0.5, "n": 10}, {"predicted": 0.8, "observed": 0.85, "n": 50}],
-        "scale": {"honesty": {"mean": 0.1, "std": 1.5}, "brevity": {"mean": 0.0, "std": 2.0}},
-        "people_agree": {"pairs": {"agreement": 0.75, "n": 4}}, "truncated": 2,
-    }  # fmt: skip
+    return "reward", {}, {}, rewarded()
 
 
 def _rl() -> Part:
-    steps = [
-        {"step": n, "reward": 0.1 * n - (n % 3), "rewards/brevity/mean": 0.1 * n, "kl": 0.01 * n, "loss": float("nan") if n == 2 else 0.0,
-         "completions/mean_length": 60 - n}
-        for n in range(1, 25)
-    ]  # fmt: skip
-    return "rl", {}, {}, {"steps": steps, "config": {"weights": {"brevity": 1.0}}}
-
-
-def _about(mean: float, width: float, n: int = 3) -> dict[str, float]:
-    return {"mean": mean, "low": mean - width, "high": mean + width, "n": n}
+    return "rl", {}, {}, reinforced()
 
 
 def _evaluate() -> Part:
     before, after = _answers(HELDOUT, START, LONG, SHORT), _answers(HELDOUT, POLICY, f"{SHORT} Truly. ")
     said = [(1.0, 2.0), (2.0, 2.0), (-1.0, 2.0), (1.0, 1.0), None, (-1.0, -3.0)]
-    judged = [
-        _judgement(Comparison(prompt=p, a=new.text, b=old.text), name, logits, "evaluate")  # type: ignore[attr-defined]
-        for (name, p, old, new), logits in zip(
-            [(name, *row) for name in ("short", "sure") for row in zip(HELDOUT, before[::2], after, strict=True)], said, strict=True
-        )
+    asked = [(name, *row) for name in ("short", "sure") for row in zip(HELDOUT, before[::2], after, strict=True)]
+    judged: list[Row] = [
+        _judgement(Comparison(prompt=p, a=new.text, b=old.text), name, logits, "evaluate")
+        for (name, p, old, new), logits in zip(asked, said, strict=True)
     ]
-    words = {"base": _about(40, 4), "tuned": _about(33, 5), "policy": _about(12, 2), "best of n": _about(20, 4)}
-    gaps = {"tuned - base": _about(-7, 8), "policy - base": _about(-28, 5), "policy - tuned": _about(-21, 6)}
-    head = {"tuned": _about(0.1, 0.2), "policy": _about(0.9, 0.3), "policy - tuned": _about(0.8, 0.3), "best of n": _about(0.5, 0.2),
-            "best of n - policy": _about(-0.4, 0.3)}  # fmt: skip
-    refusals = {"tuned": _about(0, 0), "policy": _about(1 / 3, 1 / 3), "policy - tuned": _about(1 / 3, 1 / 3)}
-    return "evaluate", {Completion: [*before, *after], Judgement: judged}, {}, {
-        "prompts": 3, "start": START, "judge": JUDGE, "kl": _about(21, 4), "best_of_n": {"n": 4, "kl": 0.636},
-        "measures": {"words": words | gaps, "refusals": refusals, "reward: brevity": head},
-        "wins": {"brevity": {"failed": 0, "flipped": 1, **_about(1, 0)}, "honesty": {"failed": 1, "flipped": 0, **_about(0.5, 0.5, 2)}},
-    }  # fmt: skip
+    return "evaluate", {Completion: [*before, *after], Judgement: judged}, {}, evaluated()
 
 
 PARTS = {

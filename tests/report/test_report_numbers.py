@@ -5,15 +5,10 @@ from typing import Any
 
 import pytest
 from made_up import made_up
-from made_up_rows import JUDGE
+from made_up_metrics import JUDGE
 
-from caif.data import Preference
-from caif.report.agreement import People, with_people
-from caif.report.estimate import known, share, side_of
-from caif.report.gather import Made, SourceRows, gather
+from caif.report.gather import Made, gather
 from caif.report.numbers import numbers
-from caif.report.rewards import quality
-from caif.report.sources import verdict
 from caif.report.training import series
 from caif.store import Artifact
 
@@ -50,7 +45,11 @@ def test_a_principle_is_followed_from_its_sentence_to_the_policy(table: dict[str
     assert (short["failed"], sure["failed"], short["silent"]) == ({}, {"invalid": 1}, {"tie": 1})
     assert (of(short["flips"]), of(sure["flips"]), plain["flips"]) == ((1, 4), (0, 2), None)
     assert short["decided"] == pytest.approx(0.2052, abs=1e-4)
-    assert (of(short["people"]["all"]), of(short["people"]["same"]), of(sure["people"]["all"])) == ((1, 2), (1, 1), (1, 1))
+    assert (of(short["people"]["all"]), of(short["people"]["same"]), of(sure["people"]["all"])) == (
+        (1, 2),
+        (1, 1),
+        (1, 1),
+    )
     assert (of(short["construction"]), of(sure["construction"])) == ((1, 1), (0, 1))
     assert (of(short["policy"]), of(sure["policy"]), plain["policy"]) == ((3, 3), (1, 2), None)
     assert of(short["reward"]["pairs"]["accuracy"]) == (27, 30)
@@ -86,7 +85,7 @@ def test_every_rule_that_applies_cautions_and_no_other(table: dict[str, Any]) ->
     """The made-up run is made to be doubtful in every way that a rule knows."""
     text = "\n".join(f"{caution['about']}: {caution['text']}" for caution in table["cautions"])
     for part in (
-        "ai-labeler: The judge changed its mind in 33", "ai-labeler: 25\u00a0% of 4 judgements failed", "contrast: The reward model cannot",
+        "ai-labeler: The judge changed its mind in 33", "ai-labeler: 25\u00a0% of 4 judgements failed", "contrast: The reward model is not shown",
         "ai-labeler: Only 3 labels could", "contrast: None of its labels", "reward: The head of honesty", "evaluate: The judge of the evaluation also",
         "evaluate: Only 3 prompts", "told from one half under honesty.", "told from 0 in: refusals.", "rl: The policy is 21.0 nats",
         "rl: The policy refuses more: 0\u00a0% before, 33\u00a0% after", "evaluate: 33\u00a0% of the answers were cut off", "evaluate: 17\u00a0% of 6",
@@ -110,8 +109,13 @@ def test_longer_answers_and_a_judge_of_its_own_change_the_cautions(run: dict[str
 def test_the_summary_says_whether_rl_beat_the_best_of_n(table: dict[str, Any]) -> None:
     """The difference is measured as best of n minus policy, so its sign turns over on the page."""
     assert table["evaluation"]["beaten"]["brevity"] == pytest.approx({"mean": 0.4, "low": 0.1, "high": 0.7, "n": 3})
-    assert any(line.startswith("RL beat choosing the best of 4 answers: the policy is above it") for line in table["summary"])
-    assert any("won under brevity, 100\u00a0%" in line and "neither clearly won nor lost under honesty" in line for line in table["summary"])
+    assert any(
+        line.startswith("RL beat choosing the best of 4 answers: the policy is above it") for line in table["summary"]
+    )
+    assert any(
+        "won under brevity, 100\u00a0%" in line and "neither clearly won nor lost under honesty" in line
+        for line in table["summary"]
+    )
 
 
 def test_the_prompts_with_most_material_are_shown_and_held_out_ones_among_them(made: Made) -> None:
@@ -120,7 +124,10 @@ def test_the_prompts_with_most_material_are_shown_and_held_out_ones_among_them(m
     assert [chain["split"] for chain in some] == ["train", "heldout"]
     assert [answer["name"] for answer in some[1]["answers"]] == ["before RL", "policy"]
     assert [len(numbers(made, examples=n)["chains"]) for n in (1, 5, 100)] == [1, 5, 7]
-    assert some[0]["judgements"][0] | {"judge": JUDGE, "a": "sample 0", "b": "sample 1", "texts": []} == some[0]["judgements"][0]
+    assert (
+        some[0]["judgements"][0] | {"judge": JUDGE, "a": "sample 0", "b": "sample 1", "texts": []}
+        == some[0]["judgements"][0]
+    )
 
 
 def test_nothing_on_the_page_says_who_a_rater_was(table: dict[str, Any]) -> None:
@@ -142,69 +149,6 @@ def test_without_anything_there_are_numbers_all_the_same() -> None:
     empty = numbers(gather([None, None]))
     assert len(empty["left_out"]) == len(empty["flow"]) == 11
     assert empty["summary"] == ["Nothing was evaluated, so this page cannot say what changed."]
-
-
-def test_thumbs_speak_for_a_pair_only_if_one_is_up_and_the_other_down(run: dict[str, Artifact]) -> None:
-    """A label on two liked answers cannot be checked; a person's pair goes before thumbs; a coin's label says nothing."""
-    thumbs = gather([run["thumbs"]]).sources
-    prompt = thumbs[0].ratings[0].prompt
-    texts = {r.up: r.completion for r in thumbs[0].ratings if r.prompt.id == prompt.id}
-
-    def label(chosen: str, rejected: str, probability: float = 0.9) -> Preference:
-        return Preference(prompt=prompt, chosen=chosen, rejected=rejected, probability=probability, objective="o", principle="p")
-
-    people = People(thumbs)
-    assert people.prefer(prompt.id, texts[True], texts[False]) is True
-    assert people.prefer(prompt.id, texts[False], texts[True]) is False
-    assert people.prefer(prompt.id, texts[True], "unknown") is None
-    agreed = with_people(people, [label(texts[True], texts[False]), label(texts[True], texts[False], 0.2), label(texts[True], texts[False], 0.5)])
-    assert (of(agreed["all"]), agreed["same"]) == ((1, 2), None)
-    pair = label(texts[False], texts[True], 1.0).but(principle="", objective="honesty")
-    both = People([*thumbs, SourceRows(run["people"], [pair], [], [])])
-    assert both.prefer(prompt.id, texts[True], texts[False]) is False
-
-
-def test_wilson_intervals_match_the_published_example() -> None:
-    """81 of 263 is 0.308 with 0.255 to 0.366 (Newcombe 1998, table I)."""
-    found = share(81, 263)
-    assert found is not None
-    assert [round(found[name], 4) for name in ("mean", "low", "high")] == [0.3080, 0.2553, 0.3662]
-    assert share(0, 0) is None
-    assert (side_of(found, 0.5), side_of(found, 0.3), side_of(known(3) or {}, 0)) == (-1, 0, 0)
-
-
-@pytest.mark.parametrize(
-    ("entry", "kinds"),
-    [
-        ({"n": 10, "accuracy": 0.5, "thumbs": {"n": 4, "accuracy": 1.0}}, ["pairs", "thumbs"]),
-        ({"pairs": {"n": 10, "accuracy": 0.5}, "thumbs": {"n": 4, "accuracy": 1.0}}, ["pairs", "thumbs"]),
-        ({"n": 0, "thumbs": {"n": 0}}, []),
-        ({"n": 3, "accuracy": None}, []),
-        (None, []),
-        ("broken", []),
-    ],
-)
-def test_reward_measures_are_read_however_they_are_kept(entry: object, kinds: list[str]) -> None:
-    """What was not held out has no measures, rather than measures of 0."""
-    assert list(quality(entry)) == kinds
-
-
-@pytest.mark.parametrize(
-    ("people", "built", "flips", "word"),
-    [
-        ((90, 100), None, (1, 50), "supported"), ((20, 100), (90, 100), (1, 50), "contradicted"), (None, (90, 100), None, "supported"),
-        ((90, 100), None, (20, 50), "doubtful"), ((5, 9), None, (1, 50), "not shown"), (None, None, (1, 50), "unchecked"),
-    ],
-)  # fmt: skip
-def test_a_verdict_rests_on_people_then_on_construction(
-    people: tuple[int, int] | None, built: tuple[int, int] | None, flips: tuple[int, int] | None, word: str
-) -> None:
-    """Labels that can be learned but were never checked are not called good."""
-    row = {
-        "by": "a judge", "people": {"all": share(*people) if people else None}, "construction": share(*built) if built else None,
-        "flips": share(*flips) if flips else None, "failed": {}, "mass": 0.9, "reward": quality({"n": 100, "accuracy": 0.9}),
-    }  # fmt: skip
-    assert verdict(row)["word"] == word
 
 
 def test_rows_on_prompts_that_were_never_asked_are_shown_too(run: dict[str, Artifact]) -> None:

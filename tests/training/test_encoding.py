@@ -1,4 +1,4 @@
-"""What is trained is token for token what is asked and said: METHODS (b) 4 to 7."""
+"""What is trained is token for token what is asked and said."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -41,7 +41,7 @@ def test_a_head_fitted_to_eight_in_ten_says_eight_in_ten() -> None:
 
 
 def test_thumbs_give_each_source_its_threshold() -> None:
-    """Two sources see the same answers, one ten times as strict: the scores agree, the thresholds take the difference."""
+    """Two sources see the same answers, one far stricter: the score is shared, the thresholds take the difference."""
     shares = {0: 0.8, 1: 0.3}
     source = torch.tensor([0] * 10 + [1] * 10)
     up = torch.cat([(torch.arange(10) < 10 * share).float() for share in shares.values()])

@@ -16,7 +16,10 @@ def real(*values: float) -> torch.Tensor:
 def test_pair_loss_is_the_soft_label_cross_entropy() -> None:
     """For each pair it is -[p log s(d) + (1 - p) log s(-d)], and rows count by their weight."""
     gap, probability, weight = real(0.7, -1.3), real(0.9, 0.2), real(1.0, 3.0)
-    by_hand = [-(p * math.log(1 / (1 + math.exp(-d))) + (1 - p) * math.log(1 / (1 + math.exp(d)))) for d, p in [(0.7, 0.9), (-1.3, 0.2)]]
+    by_hand = [
+        -(p * math.log(1 / (1 + math.exp(-d))) + (1 - p) * math.log(1 / (1 + math.exp(d))))
+        for d, p in [(0.7, 0.9), (-1.3, 0.2)]
+    ]
     assert float(pair_loss(gap, probability, weight)) == pytest.approx((by_hand[0] + 3 * by_hand[1]) / 4, abs=1e-12)
 
 
@@ -37,7 +40,7 @@ def test_a_pair_and_its_mirror_image_cost_the_same() -> None:
 
 
 def test_a_label_reaches_the_loss() -> None:
-    """Changing p changes the loss: a soft label cannot be dropped on the way (METHODS (b) 3)."""
+    """Changing p changes the loss: a soft label cannot be dropped on the way."""
     assert float(pair_loss(real(0.3), real(0.9), real(1.0))) != float(pair_loss(real(0.3), real(0.6), real(1.0)))
 
 

@@ -1,4 +1,4 @@
-"""The reward model: training and serving are one, rows reach their own head, and the numbers are of held-out prompts."""
+"""The reward model: training and serving are one, rows reach their own head, and numbers are of held-out prompts."""
 
 import json
 import math
@@ -38,7 +38,8 @@ def thumb(prompt: Prompt, up: bool, completion: str, **fields: object) -> Rating
 def rows(question: Make) -> Rows:
     """Pairs that prefer short answers, thumbs that like long ones; every fourth prompt is held out."""
     prompts = [question(n, "heldout" if n % 4 == 0 else "train") for n in range(48)]
-    votes = [thumb(p, n % 2 == 0, LONG if n % 2 == 0 else SHORT, rater="ann") for n, p in enumerate(prompts)]
+    liked = [n // 4 % 2 == 0 for n in range(48)]
+    votes = [thumb(p, up, LONG if up else SHORT, rater="ann") for p, up in zip(prompts, liked, strict=True)]
     return [*(pair(p, 0.9) for p in prompts), *votes]
 
 
@@ -68,7 +69,7 @@ def test_each_row_teaches_its_own_head_and_held_out_prompts_are_measured(
 
 def test_a_score_does_not_depend_on_its_company(run: Run, mixture: Artifact, spec: ModelSpec) -> None:
     """Alone or in a batch, first or last, with padding or without: the same score to 1e-4, and as in training."""
-    made = run.build(reward, mixture, cfg=Reward(model=spec))
+    made = run.build(reward, mixture, cfg=Reward(model=spec, decay=0.1))
     model = RewardModel.load(made.model)
     pairs = mixture.rows(Preference)[:6]
     prompts, answers = [p.prompt for p in pairs] * 2, [p.chosen for p in pairs] + [p.rejected for p in pairs]
@@ -85,7 +86,7 @@ def test_serving_reads_the_ids_that_training_read(spec: ModelSpec, tiny: Path, r
     """The same encoding and the same scores from the training path and from `scores`; one end-of-turn in the answer."""
     trunk = Trunk.load(str(tiny))
     found = read_examples(trunk.tokenizer, rows, 1024, 0)
-    model, scores = fit_model(trunk, found, Reward(model=spec), 0, Tell())
+    model, scores = fit_model(trunk, found, Reward(model=spec, decay=0.1), 0, Tell())
     example = next(e for e in found.rows if isinstance(e.row, Preference))
     assert isinstance(example.row, Preference)
     for n, text in zip(example.answers, (example.row.chosen, example.row.rejected), strict=True):
@@ -97,7 +98,7 @@ def test_serving_reads_the_ids_that_training_read(spec: ModelSpec, tiny: Path, r
 
 def test_what_is_saved_is_what_was_trained(run: Run, mixture: Artifact, spec: ModelSpec) -> None:
     """Heads in safetensors, facts in JSON, nothing pickled; scores are standardised by the scale that is kept."""
-    made = run.build(reward, mixture, cfg=Reward(model=spec))
+    made = run.build(reward, mixture, cfg=Reward(model=spec, decay=0.1))
     assert {f.name for f in made.model.iterdir()} == {"heads.safetensors", "reward.json"}
     model = RewardModel.load(made.model)
     assert model.objectives == ("brevity", "warmth")
@@ -111,7 +112,7 @@ def test_what_is_saved_is_what_was_trained(run: Run, mixture: Artifact, spec: Mo
 
 def test_a_tuned_trunk_is_saved_beside_its_heads(run: Run, mixture: Artifact, spec: ModelSpec) -> None:
     """With a rank the adapter is kept, loads again, and ranks held-out pairs; two trainings give the same bytes."""
-    cfg = Reward(model=spec, rank=2, batch=16, at_once=8, learning_rate=1e-3)
+    cfg = Reward(model=spec, decay=0.1, rank=2, batch=16, at_once=8, learning_rate=1e-3)
     made = run.build(reward, mixture, cfg=cfg)
     assert (made.model / "adapter" / "adapter_model.safetensors").is_file()
     assert made.metrics["objectives"]["brevity"]["accuracy"] == 1.0
@@ -139,7 +140,9 @@ def test_long_prompts_are_cut_and_long_answers_refused_and_both_told(
 
 def test_nothing_held_out_is_said(run: Run, stored: Callable[..., Artifact], question: Make, spec: ModelSpec) -> None:
     """Without held-out rows there is a model and a count of 0, and no accuracy that could mislead."""
-    made = run.build(reward, stored("combine", [pair(question(n)) for n in range(6)]), cfg=Reward(model=spec))
+    made = run.build(
+        reward, stored("combine", [pair(question(n)) for n in range(6)]), cfg=Reward(model=spec, decay=0.1)
+    )
     assert made.metrics["heldout"] == 0
     assert made.metrics["objectives"]["brevity"]["n"] == 0
     assert "accuracy" not in made.metrics["objectives"]["brevity"]
@@ -152,11 +155,11 @@ def test_an_objective_without_training_rows_gets_no_head(
     """Held-out rows alone, or rows of weight 0, make no head; what cannot be measured is counted."""
     rows = [pair(question(n)) for n in range(6)]
     rows += [pair(question(9, "heldout"), objective="honesty"), pair(question(8), objective="silence", weight=0.0)]
-    made = run.build(reward, stored("combine", rows), cfg=Reward(model=spec))
+    made = run.build(reward, stored("combine", rows), cfg=Reward(model=spec, decay=0.1))
     assert list(made.metrics["objectives"]) == ["brevity"]
     assert made.counts == {"held out, but its objective has no head": 1}
     with pytest.raises(CaifError, match="no row is left to train on"):
-        run.build(reward, stored("combine", rows[6:]), cfg=Reward(model=spec))
+        run.build(reward, stored("combine", rows[6:]), cfg=Reward(model=spec, decay=0.1))
 
 
 def test_people_are_asked_for_no_more_than_they_agree_on(
@@ -168,7 +171,7 @@ def test_people_are_asked_for_no_more_than_they_agree_on(
     bob = [pair(question(n), principle="", rater="bob", source="people") for n in range(3)]
     bob += [pair(question(3), principle="", rater="bob", source="people", chosen=LONG, rejected=SHORT)]
     votes = [thumb(question(1), up, LONG, rater=who) for who, up in [("ann", True), ("bob", False)]]
-    made = run.build(reward, stored("combine", [*rows, *ann, *bob], votes), cfg=Reward(model=spec))
+    made = run.build(reward, stored("combine", [*rows, *ann, *bob], votes), cfg=Reward(model=spec, decay=0.1))
     assert made.metrics["people_agree"] == {"pairs": {"agreement": 0.75, "n": 4}, "thumbs": {"agreement": 0.0, "n": 1}}
 
 

@@ -36,7 +36,9 @@ def revision(prompt: Prompt, *turns: Turn) -> Revision:
 @pytest.fixture
 def revised(stored: Callable[..., Artifact], question: Callable[..., Prompt]) -> Artifact:
     """Chains with two accepted revisions and one rejected in between."""
-    return stored("revise", [revision(question(n), turn("yes"), turn("", "empty"), turn("yes, surely")) for n in range(4)])
+    return stored(
+        "revise", [revision(question(n), turn("yes"), turn("", "empty"), turn("yes, surely")) for n in range(4)]
+    )
 
 
 def test_all_accepted_revisions_or_the_last_are_targets(question: Callable[..., Prompt]) -> None:
@@ -71,7 +73,7 @@ def test_the_tuned_adapter_is_all_there_is_and_loads_like_a_model(
 def test_only_the_answer_carries_loss_in_trls_own_batch(
     run: Run, spec: ModelSpec, tiny: Path, tmp_path: Path, question: Callable[..., Prompt]
 ) -> None:
-    """The labels that reach the model are the answer and its end; changing the prompt's labels cannot change the loss."""
+    """The labels that reach the model are those of the answer and its end, whatever the padding."""
     model, tokenizer = policy.fresh(str(tiny), 4, 0)
     rows = columns(tokenizer, [(question(1).chat, "all right"), (question(22).chat, "no, thank you very much")])
     options = sft_options(Sft(model=spec, batch=2, at_once=2), 0, str(tmp_path))
@@ -81,7 +83,9 @@ def test_only_the_answer_carries_loss_in_trls_own_batch(
     assert said == {"all right<|im_end|>", "no, thank you very much<|im_end|>"}
 
 
-def test_long_rows_are_cut_and_counted(run: Run, stored: Make, spec: ModelSpec, question: Callable[..., Prompt]) -> None:
+def test_long_rows_are_cut_and_counted(
+    run: Run, stored: Make, spec: ModelSpec, question: Callable[..., Prompt]
+) -> None:
     """A row over max_length is cut, one whose prompt alone is over it is left out, and both are told."""
     rows = [
         revision(question(1), turn("short")),
@@ -95,7 +99,9 @@ def test_long_rows_are_cut_and_counted(run: Run, stored: Make, spec: ModelSpec, 
         run.build(sft, stored("revise", rows[2:]), cfg=Sft(model=spec, rank=2, max_length=32))
 
 
-def test_nothing_to_learn_from_is_an_error(run: Run, stored: Make, spec: ModelSpec, question: Callable[..., Prompt]) -> None:
+def test_nothing_to_learn_from_is_an_error(
+    run: Run, stored: Make, spec: ModelSpec, question: Callable[..., Prompt]
+) -> None:
     """Without one accepted revision there is no tuned model."""
     with pytest.raises(CaifError, match="no revision was accepted"):
         run.build(sft, stored("revise", [revision(question(0), turn("", "empty"))]), cfg=Sft(model=spec))

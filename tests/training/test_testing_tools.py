@@ -59,7 +59,7 @@ def test_a_sound_plugin_is_told_its_parts() -> None:
     assert check_plugin(module(caif_rewards=hookspecs.hookimpl(caif_rewards))) == {"caif_rewards": ["polite"]}
 
 
-def untyped(weight=1.0):  # noqa: ANN001, ANN201
+def untyped(weight=1.0):
     return weight
 
 
