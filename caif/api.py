@@ -57,7 +57,7 @@ class Results:
             raise CaifError(f"{stage} has no data set {kind!r}", "combine has: preference, unpaired")
         from datasets import load_from_disk
 
-        return load_from_disk(str(folder))  # type: ignore[no-any-return]
+        return load_from_disk(str(folder))
 
     @property
     def policy(self) -> Path:
@@ -126,6 +126,8 @@ def prepare(
     tell: Tell | None = None,
 ) -> Guided:
     """Read the run file and load its plugins; nothing is made yet."""
+    if isinstance(file, RunConfig) and overrides:
+        raise CaifError("overrides are put over a run file, not over a RunConfig", "use config.model_copy(update=…)")
     config = file if isinstance(file, RunConfig) else run_files.read(file, overrides)
     base = Path.cwd() if isinstance(file, RunConfig) else run_files.locate(file).parent.resolve()
     files = [Path(given) for given in plugins if isinstance(given, (str, Path))]
@@ -137,8 +139,7 @@ def prepare(
         tell = Terminal()
     for complaint in loaded.complaints():
         tell.warn(complaint)
-    if any(hasattr(getattr(type(tell), hook, None), "caif_impl") for hook in ("caif_stage_started", "caif_stage_finished")):
-        loaded.manager.register(tell, "what the run is told to")
+    loaded.manager.register(tell, "tell")  # it may observe stages too
     return Guided(config, Path(home or environ.get("CAIF_HOME") or "caif-home"), loaded, base, tell)
 
 

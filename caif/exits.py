@@ -88,7 +88,7 @@ def interruptible() -> Iterator[None]:
         return
 
     def leave() -> None:
-        _print(f"caif: {STOPPED_BY_HAND}")
+        os.write(2, f"caif: {STOPPED_BY_HAND}\n".encode())  # nothing that imports or waits for a lock
         os._exit(130)
 
     patience = threading.Timer(GRACE, leave)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from math import comb
 from typing import Any, Literal, NamedTuple
 
-from caif.config import Evaluate, Generate, ModelSpec, Part, Prompts, Revise, RunConfig, Source
+from caif.config import TUNED, Evaluate, Generate, ModelSpec, Part, Prompts, Revise, RunConfig, Source
 from caif.constitution import read
 from caif.data import Prompt, split_of
 from caif.errors import CaifError, nearest
@@ -83,6 +83,8 @@ def models(run: Run, cfg: Any) -> list[ModelSpec]:
     values = [getattr(cfg, name) for name in type(cfg).model_fields]
     if isinstance(cfg, Part) and cfg.use in run.plugins.parts[hook_of(cfg, run.plugins)]:
         values += run.plugins.typed(hook_of(cfg, run.plugins), cfg.use, cfg.options, run.base).values()
+    if isinstance(cfg, Generate) and cfg.model is None:
+        values.append(ModelSpec(use=TUNED))
     return [value for value in values if isinstance(value, ModelSpec)]
 
 
@@ -145,7 +147,7 @@ def _source_calls(cfg: Source, sizes: Sizes, plugins: Plugins) -> int | None:
     if "path" in options and not options.get("judge"):
         return 0
     orders = 2 * _votes(options)
-    estimates = {
+    estimates: dict[str, Callable[[], int]] = {
         "ai-labeler": lambda: orders * sizes.sampled * min(options["per_prompt"], comb(sizes.samples, 2)),
         "critique-revise": lambda: orders * sizes.train,
         "contrast": lambda: 2 * sizes.train * (2 if options["judge"] else 1),

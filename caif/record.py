@@ -18,6 +18,8 @@ STAGES, CONFIG, REPORTS = "stages.json", "run.json", ("report.html", "report.jso
 def note(run: Run, planned: Sequence[Step]) -> None:
     """Write the run file as it was understood, and where each stage lies."""
     run.folder.mkdir(parents=True, exist_ok=True)
+    for name in REPORTS:
+        (run.folder / name).unlink(missing_ok=True)  # it is of the run before; this one's is put there at the end
     write_text(run.folder / CONFIG, json.dumps(resolved(run.config, run.plugins, run.base), indent=1, ensure_ascii=False))
     rows = [{"stage": s.name, "by": s.by, "key": s.artifact.key, "folder": s.artifact.folder.name} for s in planned]
     write_text(run.folder / STAGES, json.dumps(rows, indent=1, ensure_ascii=False))

@@ -211,7 +211,7 @@ class Run:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the home folder: a second run there would pay for the same answers twice."""
-        self.home.mkdir(parents=True, exist_ok=True)
+        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         holder = self.home / "lock.holder"
         lock = FileLock(self.home / "lock")
         try:

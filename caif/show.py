@@ -79,11 +79,11 @@ def one(name: str, stages: Sequence[Line]) -> Line:
 
 
 def numbers(value: Any, path: str = "") -> list[tuple[str, str]]:
-    """Return nested numbers as lines of dotted names and values; long lists are counted, not shown."""
+    """Return nested numbers as lines of dotted names and values; lists that are long or of tables are only counted."""
     if isinstance(value, Mapping):
         return [pair for key, item in value.items() for pair in numbers(item, f"{path}.{key}" if path else str(key))]
-    if isinstance(value, list) and len(value) > 6:
-        return [(path, f"{len(value)} values")]
+    if isinstance(value, list) and (len(value) > 6 or any(isinstance(item, Mapping) for item in value)):
+        return [(path, f"{len(value)} entries")]
     return [(path, f"{value:.4g}" if isinstance(value, float) else str(value))]
 
 

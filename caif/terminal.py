@@ -46,10 +46,10 @@ def duration(seconds: float) -> str:
 
 
 class _Speed(ProgressColumn):
-    """Rows a second."""
+    """Rows or steps a second."""
 
     def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:.1f} rows/s" if task.speed else "", style="progress.data.speed")
+        return Text(f"{task.speed:.1f} {task.fields['unit']}/s" if task.speed else "", style="progress.data.speed")
 
 
 class Terminal(Tell):
@@ -72,6 +72,8 @@ class Terminal(Tell):
     def track(self, items: Iterable[Any], total: int, label: str, size: Callable[[Any], int]) -> Iterator[Any]:
         """Yield the items, showing rows done, rows a second and the time left."""
         started, done = time.monotonic(), 0
+        if self._bars is not None and label in self._tasks:
+            self._bars.reset(self._tasks[label])  # a stage may ask several times
         for item in items:
             self._show(label, done, total, started, "")
             yield item
@@ -91,7 +93,8 @@ class Terminal(Tell):
                 self._bars = Progress(*columns, *extras, console=self.console, transient=True)
                 self._bars.start()
             if label not in self._tasks:
-                self._tasks[label] = self._bars.add_task(clean(label), total=total, extra="")
+                unit = "rows" if started else "steps"
+                self._tasks[label] = self._bars.add_task(clean(label), total=total, extra="", unit=unit)
             self._bars.update(self._tasks[label], completed=done, total=total, extra=extra)
         elif time.monotonic() - self._spoke > HEARTBEAT and done:
             passed = time.monotonic() - started if started else 0.0

@@ -5,7 +5,7 @@ same answers in any process. Only the hidden states that are asked for are multi
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
@@ -70,14 +70,18 @@ class LocalChat(BaseChatModel):
 
     folder: str
     _loaded: Any = PrivateAttr(default=None)
+    _holders: ClassVar[list["LocalChat"]] = []
 
     @property
     def _llm_type(self) -> str:
         return "caif-local"
 
     def parts(self) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
-        """Return model and tokenizer, loading them on first use."""
+        """Return model and tokenizer, loading them on first use. One model is in memory at a time: the last one used."""
         if self._loaded is None:
+            for other in LocalChat._holders:
+                other.release()
+            LocalChat._holders[:] = [self]
             self._loaded = load(self.folder)
             _pack(self._loaded[0])
         return self._loaded  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""Whether labels agree: with people's on the same two answers, and a judge's with pairs whose better answer was built in."""
+"""Whether labels agree: with people's on the same answers, and a judge's with pairs made to have a better answer."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -44,7 +44,7 @@ def _canonical(prompt: str, one: str, other: str) -> tuple[Pair, int]:
 
 
 def with_people(people: People, labels: Iterable[Preference]) -> dict[str, Estimate | None]:
-    """Return how often labels say what people say of the same answers: under any objective, and under the label's own."""
+    """Return how often labels say what people say of the same answers, under any objective and under their own."""
     rows = [row for row in labels if row.probability != 0.5]
     table: dict[str, Estimate | None] = {}
     for name in ("all", "same"):

@@ -1,4 +1,4 @@
-"""The whole chain of some prompts: from the question over draft, critique, revision and labels to the policy's answer."""
+"""The whole chain of some prompts: from the question over draft, revision and labels to the policy's answer."""
 
 import math
 from collections import defaultdict
@@ -9,6 +9,9 @@ from caif.data import Completion, Judgement, Preference, Prompt, Rating, Revisio
 from caif.report.gather import BUILT, Made
 
 R = TypeVar("R", bound=Row)
+
+SHOWN = 40
+"""Of one kind of row, how many are shown of one prompt: a popular question can have a thousand thumbs."""
 
 
 class Index:
@@ -25,7 +28,7 @@ class Index:
         )
         self.pairs = self._by_prompt((p for s in made.sources for p in (*s.built, *s.peoples)), lambda row: row.prompt)
         self.thumbs = self._by_prompt((t for s in made.sources for t in s.ratings), lambda row: row.prompt)
-        self.answers = self._by_prompt(made.answers, lambda row: row.prompt)
+        self.answers = self._by_prompt((c for c in made.answers if c.sample == 0), lambda row: row.prompt)
         self.verdicts = self._by_prompt(made.verdicts, lambda row: row.comparison.prompt)
         self.prompts |= {prompt.id: prompt for prompt in made.prompts}  # theirs is the split that counts
 
@@ -51,9 +54,21 @@ class Index:
         sizes = [len(table.get(prompt, ())) for table in tables]
         return -sum(size > 0 for size in sizes), -sum(sizes), prompt
 
+    def verdict(self, row: Judgement) -> dict[str, Any]:
+        """Return a judgement of the evaluation, in which `a` is the policy's answer."""
+        return _judgement(row, {row.comparison.a: "policy", row.comparison.b: "before RL"})
+
+    def answer(self, row: Completion) -> dict[str, Any]:
+        """Return an answer of the evaluation under the name of its model."""
+        return _answer(row, "before RL" if row.model == self.start else "policy")
+
+
+def _some(table: dict[str, list[R]], prompt: Prompt) -> list[R]:
+    return table.get(prompt.id, [])[:SHOWN]
+
 
 def chains(made: Made, examples: int) -> list[dict[str, Any]]:
-    """Return the chains of the prompts with the most material, half of them held out, since only those have a new answer."""
+    """Return the chains of the prompts with the most material, half of them held out: only those have a new answer."""
     index = Index(made)
     ranked = sorted((p for p in index.prompts if index.material(p)[1]), key=index.material)
     heldout = [p for p in ranked if index.prompts[p].split == "heldout"]
@@ -63,33 +78,23 @@ def chains(made: Made, examples: int) -> list[dict[str, Any]]:
 
 
 def _chain(index: Index, prompt: Prompt) -> dict[str, Any]:
-    samples = index.samples.get(prompt.id, [])
-    revisions = index.revisions.get(prompt.id, [])
-    names = _names(samples, revisions, index.pairs.get(prompt.id, []))
+    samples, revisions = _some(index.samples, prompt), _some(index.revisions, prompt)
+    pairs = _some(index.pairs, prompt)
+    names = _names(samples, revisions, pairs)
     return {
         "messages": [{"role": m.role, "content": m.content} for m in prompt.messages],
         "split": prompt.split,
         "tags": list(prompt.tags),
         "source": prompt.source,
-        "drafts": [_answer(c, "draft") for c in index.drafts.get(prompt.id, [])],
+        "drafts": [_answer(c, "draft") for c in _some(index.drafts, prompt)],
         "revisions": [_revision(r) for r in revisions],
         "samples": [_answer(c, f"sample {c.sample}") for c in samples],
-        "judgements": [_judgement(j, names) for j in index.judgements.get(prompt.id, [])],
-        "pairs": [_pair(p, names) for p in index.pairs.get(prompt.id, [])],
-        "thumbs": [_thumb(t, names) for t in index.thumbs.get(prompt.id, [])],
-        "answers": [
-            _answer(c, "before RL" if c.model == index.start else "policy")
-            for c in _first(index.answers.get(prompt.id, []))
-        ],
-        "verdicts": [
-            _judgement(j, {j.comparison.a: "policy", j.comparison.b: "before RL"})
-            for j in index.verdicts.get(prompt.id, [])
-        ],
+        "judgements": [_judgement(j, names) for j in _some(index.judgements, prompt)],
+        "pairs": [_pair(p, names) for p in pairs],
+        "thumbs": [_thumb(t, names) for t in _some(index.thumbs, prompt)],
+        "answers": [index.answer(c) for c in _some(index.answers, prompt)],
+        "verdicts": [index.verdict(j) for j in _some(index.verdicts, prompt)],
     }
-
-
-def _first(answers: list[Completion]) -> list[Completion]:
-    return [answer for answer in answers if answer.sample == 0]
 
 
 def _names(samples: list[Completion], revisions: list[Revision], pairs: list[Preference]) -> dict[str, str]:
@@ -136,10 +141,11 @@ def _share(logit: float | None) -> float | None:
 def _pair(row: Preference, names: dict[str, str]) -> dict[str, Any]:
     """Who the rater was is left out here and of thumbs: a page is passed on more freely than a data set."""
     texts = {"chosen": row.chosen, "rejected": row.rejected}
+    told = {name: text for name, text in texts.items() if row.rater == BUILT or text not in names}
     return {
         "source": row.source, "principle": row.principle, "objective": row.objective, "built": row.rater == BUILT,
         "probability": row.probability, "weight": row.weight, "names": [names.get(text, "") for text in texts.values()],
-        "texts": [{"name": name, "text": text} for name, text in texts.items() if row.rater == BUILT or text not in names],
+        "texts": [{"name": name, "text": text} for name, text in told.items()],
     }  # fmt: skip
 
 

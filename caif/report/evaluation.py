@@ -5,7 +5,7 @@ from typing import Any
 
 from caif.data import FAILURES
 from caif.report.agreement import failures
-from caif.report.estimate import Estimate, finite, known
+from caif.report.estimate import Estimate, finite, known, share
 from caif.report.gather import Made
 
 SIDES = ("base", "tuned", "policy", "best of n")
@@ -46,7 +46,7 @@ def _place(named: tuple[str, Any]) -> tuple[int, str]:
 
 
 def measure(name: str, table: Mapping[str, Any]) -> dict[str, Any]:
-    """Return one measure's sides and differences, each with its interval, in the order base, tuned, policy, best of n."""
+    """Return one measure's sides and differences, each with its interval, in the order of `SIDES`."""
     sides = [{"name": side, **estimate} for side in SIDES if (estimate := known(table.get(side)))]
     gaps = []
     for n, later in enumerate(SIDES):
@@ -75,9 +75,13 @@ def _minus(value: float | None) -> float | None:
 
 
 def _won(name: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    rate = known(row)
+    if rate and rate["n"] and rate["low"] == rate["high"]:
+        # All won or all lost: a bootstrap then redraws the same answer for ever and calls it certain.
+        rate = share(rate["mean"] * rate["n"], rate["n"])
     return {
         "name": name,
-        "rate": known(row),
+        "rate": rate,
         "failed": int(finite(row.get("failed")) or 0),
         "flipped": int(finite(row.get("flipped")) or 0),
     }

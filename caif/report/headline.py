@@ -36,10 +36,11 @@ def _won(scores: Numbers) -> str:
     rated = [(row["name"], row["rate"]) for row in scores["wins"] if row["rate"]]
     if not rated:
         return "The judge gave no verdict that could be used." if scores["wins"] else ""
-    start = "the tuned model's" if scores["start_name"] == "tuned" else "the starting model's"
+    start = "the tuned model’s" if scores["start_name"] == "tuned" else "the starting model’s"
     words = {1: "won", 0: "neither clearly won nor lost", -1: "lost"}
     said = [f"{words[side_of(rate, CHANCE)]} under {name}, {spread(rate, '%')}" for name, rate in rated]
-    return f"On {counted(scores['prompts'], 'held-out prompt')}, judged against {start} answers, the policy’s {'; '.join(said)}."
+    on = counted(scores["prompts"], "held-out prompt")
+    return f"On {on}, judged against {start} answers, the policy’s {'; '.join(said)}."
 
 
 def _moved(scores: Numbers) -> str:
@@ -63,11 +64,13 @@ def _against_best(scores: Numbers) -> str:
     for name, gap in scores["beaten"].items():
         groups.setdefault(sides[side_of(gap, 0)], []).append(name)
     said = [f"{side} it in the reward of {listed(names)}" for side, names in groups.items()]
-    spent, best = scores["kl"], scores["best_of_n"]
-    cost = f" RL spent {number(spent['mean'])} nats of KL, best of {number(int(best['n']))} spends {number(best['kl'])}." if (
-        spent and best["n"] and best["kl"] is not None) else ""  # fmt: skip
-    won = bool(groups.get("above")) and "below" not in groups
-    verdict = "RL beat" if won else "RL did not clearly beat"
-    return (
-        f"{verdict} choosing the best of {number(int(best['n'] or 0))} answers: the policy is {'; '.join(said)}.{cost}"
-    )
+    beat = "RL beat" if "above" in groups and "below" not in groups else "RL did not clearly beat"
+    n = number(int(scores["best_of_n"]["n"] or 0))
+    return f"{beat} choosing the best of {n} answers: the policy is {'; '.join(said)}.{_cost(scores, n)}"
+
+
+def _cost(scores: Numbers, n: str) -> str:
+    spent, best = scores["kl"], scores["best_of_n"]["kl"]
+    if spent is None or best is None:
+        return ""
+    return f" RL spent {number(spent['mean'])} nats of KL, best of {n} spends {number(best)}."

@@ -1,4 +1,4 @@
-"""All the page says, as plain data: artifacts go in, a table of numbers and texts comes out, and nothing is rendered."""
+"""All the page says, as plain data: artifacts go in, a table of numbers and texts comes out, nothing is rendered."""
 
 import math
 from typing import Any

@@ -1,7 +1,7 @@
 """Render the numbers as one HTML file that opens offline and in which nothing from data can run, load or hide.
 
-Every value is escaped by Jinja and passed through `visible` before; the only markup let through is what `plots` drew from
-numbers. The content security policy allows one style sheet, by its digest, and nothing else at all: no script, no address.
+Every value is escaped by Jinja and passed through `visible` before; the only markup let through is what `plots` drew
+from numbers. The content security policy allows one style sheet, by its digest, and nothing else: no script, no link.
 """
 
 import base64

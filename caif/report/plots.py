@@ -116,7 +116,7 @@ def reliability(points: Sequence[dict[str, float]]) -> str:
         parts.append(f'<circle class="disc" cx="{x}" cy="{y}" r="{2 + 5 * math.sqrt(point["n"] / most):.1f}"/>')
     parts.append(_text((left + right) / 2, bottom + 30, "predicted", "middle"))
     parts.append(
-        f'<text class="label" transform="translate(10 {bottom / 2:.0f}) rotate(-90)" text-anchor="middle">observed</text>'
+        f'<text class="label" transform="translate(10 {bottom / 2}) rotate(-90)" text-anchor="middle">observed</text>'
     )
     return _svg("reliability", size, bottom + 36, f"reliability plot with {len(points)} bins", parts)
 
@@ -161,7 +161,5 @@ def _text(x: float | str, y: float, text: str, anchor: str) -> str:
 
 def _svg(name: str, width: float, height: float, label: str, parts: Sequence[str]) -> str:
     said = escape(str(visible(label)), quote=True)
-    return (
-        f'<svg class="{name}" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-label="{said}">'
-        f"{''.join(parts)}</svg>"
-    )
+    size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
+    return f'<svg class="{name}" {size} role="img" aria-label="{said}">{"".join(parts)}</svg>'

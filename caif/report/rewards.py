@@ -1,4 +1,4 @@
-"""What the reward model learned: its numbers by objective, source and principle, in one shape whatever was kept of them."""
+"""What the reward model learned: its numbers by objective, source and principle, whatever was kept of them."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

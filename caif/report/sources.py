@@ -56,7 +56,7 @@ def _who(source: SourceRows) -> str:
 
 
 def verdict(row: dict[str, Any]) -> dict[str, str]:
-    """Return a word and the sentence behind it. People are the yardstick; then construction; being learnable is neither."""
+    """Return a word and why. People are the yardstick, then construction; being learnable is neither."""
     if row["by"] == "people":
         return {
             "word": "yardstick",
@@ -79,7 +79,8 @@ def verdict(row: dict[str, Any]) -> dict[str, str]:
 def _orders(row: dict[str, Any]) -> str:
     if not row["flips"]:
         return ""
-    text = f"The two orders of the same answers got different verdicts in {spread(row['flips'], '%')} of {row['flips']['n']}"
+    changed = f"{spread(row['flips'], '%')} of {row['flips']['n']}"
+    text = f"The two orders of the same answers got different verdicts in {changed}"
     failed = sum(row["failed"].values())
     text += f", and {counted(failed, 'judgement')} failed" if failed else ""
     return text + (

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from caif.data import Row
+from caif.data import Rejected, Row
 from caif.report.gather import ORDER, Made
 from caif.report.show import counted, discreet, listed
 from caif.store import Artifact, table_name
@@ -44,21 +44,18 @@ def _step(artifact: Artifact, *, branch: bool = False) -> dict[str, Any]:
 
 def _phrase(artifact: Artifact) -> str:
     m, c = artifact.metrics, artifact.counts
-    if artifact.by == "constitution":
-        return counted(c.get("principles", 0), "principle")
-    if artifact.by == "prompts":
-        return f"{counted(c.get('prompt', 0), 'prompt')}: {m.get('train', 0):,} for training, {m.get('heldout', 0):,} held out"
-    if artifact.by == "revise":
-        return f"{m.get('revised', 0):,} of {counted(m.get('answers', 0), 'answer')} revised"
-    if artifact.by == "sft":
-        return f"tuned on {counted(m['rows'], 'answer')}" if "rows" in m else "a tuned model"
-    if artifact.by == "reward":
-        return f"one head each for {counted(len(m.get('objectives') or ()), 'objective')}"
-    if artifact.by == "rl":
-        return f"a policy, {counted(len(m.get('steps') or ()), 'logged step')}"
+    splits = f"{m.get('train', 0):,} for training, {m.get('heldout', 0):,} held out"
+    phrases = {
+        "constitution": counted(c.get("principles", 0), "principle"),
+        "prompts": f"{counted(c.get('prompt', 0), 'prompt')}: {splits}",
+        "revise": f"{m.get('revised', 0):,} of {counted(m.get('answers', 0), 'answer')} revised",
+        "sft": f"tuned on {counted(m['rows'], 'answer')}" if "rows" in m else "a tuned model",
+        "reward": f"one head each for {counted(len(m.get('objectives') or ()), 'objective')}",
+        "rl": f"a policy, {counted(len(m.get('steps') or ()), 'logged step')}",
+    }
     names = {"completion": "answer", "preference": "pair", "rating": "thumb"}
     kept = [counted(n, names.get(kind, kind)) for kind, n in c.items() if kind in KINDS - {"rejected"} and n]
-    return ", ".join(kept) or "no rows"
+    return phrases.get(artifact.by) or ", ".join(kept) or "no rows"
 
 
 def unused(made: Made) -> list[dict[str, Any]]:
@@ -89,8 +86,6 @@ def _reason(what: str) -> str:
 
 
 def _rejected(artifact: Artifact) -> dict[str, list[dict[str, str]]]:
-    from caif.data import Rejected
-
     table: dict[str, list[dict[str, str]]] = {}
     for row in artifact.rows(Rejected):
         table.setdefault(row.reason, []).append({"where": row.where, "detail": row.detail})

@@ -37,7 +37,7 @@ def rl_numbers(made: Made) -> dict[str, Any] | None:
 
 
 def series(steps: Sequence[Mapping[str, Any]], key: str) -> list[list[float]]:
-    """Return (step, value) for each step that has the key with a finite number; without a step number, its place counts."""
+    """Return (step, value) for each step with a finite number under the key; a step without a number is its place."""
     points = []
     for n, step in enumerate(steps, 1):
         place, value = finite(step.get("step")), finite(step.get(key))

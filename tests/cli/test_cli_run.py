@@ -227,3 +227,14 @@ def wait_for(happened) -> None:
             return
         time.sleep(0.05)
     raise AssertionError("it did not happen in 30 seconds")
+
+
+def test_a_report_of_another_run_is_not_shown_for_this_one(place) -> None:
+    """A run that stops before its report has none, even if one of that name had."""
+    place.write("run.toml", (place.folder / "run.toml").read_text(encoding="utf-8") + "[combine]\n")
+    page = place.folder / "caif-home" / "runs" / "demo" / "report.html"
+    assert place.caif("run", "run.toml").exit_code == 0
+    assert page.is_file()
+    stopped = place.caif("run", "run.toml", "seed=1", "--until", "prompts")
+    assert "Report" not in stopped.stdout
+    assert not page.exists()

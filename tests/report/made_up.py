@@ -11,7 +11,8 @@ from caif.store import Artifact, Store
 
 HOSTILE = (
     '"><script>window.pwned=1</script><img src=x onerror="window.pwned=1"></textarea></style></title></pre></details>'
-    "<svg onload=window.pwned=1><a href='javascript:window.pwned=1'>x</a><iframe src=http://evil.invalid/></iframe><base href=//evil.invalid>"
+    "<svg onload=window.pwned=1><a href='javascript:window.pwned=1'>x</a><iframe src=http://evil.invalid/></iframe>"
+    "<base href=//evil.invalid>"
     "<style>@import 'http://evil.invalid/';</style><!-- --><link rel=stylesheet href=http://evil.invalid/>"
     "\x1b[31m[/red]\x00\x9b\u202egnp\u200b\ufeff{{ 7 * 191 }}{% raw %}&lt;script&gt;\r\n]]>"
 )
@@ -40,7 +41,8 @@ def made_up(folder: Path, spice: str = "") -> dict[str, Artifact]:
             {"model": {"use": f"embedded:0.5b{spice}"}} if stage in ("sft", "reward", "rl") else {}
         )
         built[stage] = store.finish(draft, {
-            "stage": stage + spice if by == "collect" else stage, "by": by, "key": digest(stage), "version": 1, "seed": 0,
+            "stage": stage + spice if by == "collect" else stage, "by": by, "key": digest(stage), "version": 1,
+            "seed": 0,
             "counts": draft.counts, "config": config, "metrics": _renamed(metrics, spice) if spice else metrics,
             "inputs": [built["prompts"].key] if "prompts" in built else [],
             "seconds": 10.0 + len(built), "environment": {"caif": f"0.1.0{spice}", f"python{spice}": "3.11"},

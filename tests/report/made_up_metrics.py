@@ -11,8 +11,10 @@ START, POLICY, JUDGE = "sft-0001", "rl-0002", "fake:judge"
 def combined() -> dict[str, Any]:
     """The metrics of combine."""
     sources = {
-        "ai-labeler": {"pairs": 3, "train": 2, "heldout": 1, "weight": 3.0}, "contrast": {"pairs": 3, "train": 3, "weight": 3.0},
-        "people": {"pairs": 2, "train": 2, "weight": 2.0}, "thumbs": {"pairs": 1, "thumbs": 1, "train": 2, "weight": 2.0},
+        "ai-labeler": {"pairs": 3, "train": 2, "heldout": 1, "weight": 3.0},
+        "contrast": {"pairs": 3, "train": 3, "weight": 3.0},
+        "people": {"pairs": 2, "train": 2, "weight": 2.0},
+        "thumbs": {"pairs": 1, "thumbs": 1, "train": 2, "weight": 2.0},
     }  # fmt: skip
     return {"sources": sources, "train": 9}
 
@@ -53,14 +55,18 @@ def evaluated() -> dict[str, Any]:
     words = {"base": _about(40, 4), "tuned": _about(33, 5), "policy": _about(12, 2), "best of n": _about(20, 4)}
     gaps = {"tuned - base": _about(-7, 8), "policy - base": _about(-28, 5), "policy - tuned": _about(-21, 6)}
     head = {
-        "tuned": _about(0.1, 0.2), "policy": _about(0.9, 0.3), "policy - tuned": _about(0.8, 0.3), "best of n": _about(0.5, 0.2),
+        "tuned": _about(0.1, 0.2), "policy": _about(0.9, 0.3), "policy - tuned": _about(0.8, 0.3),
+        "best of n": _about(0.5, 0.2),
         "best of n - policy": _about(-0.4, 0.3),
     }  # fmt: skip
     refusals = {"tuned": _about(0, 0), "policy": _about(1 / 3, 1 / 3), "policy - tuned": _about(1 / 3, 1 / 3)}
     return {
         "prompts": 3, "start": START, "judge": JUDGE, "kl": _about(21, 4), "best_of_n": {"n": 4, "kl": 0.636},
         "measures": {"words": words | gaps, "refusals": refusals, "reward: brevity": head},
-        "wins": {"brevity": {"failed": 0, "flipped": 1, **_about(1, 0)}, "honesty": {"failed": 1, "flipped": 0, **_about(0.5, 0.5, 2)}},
+        "wins": {
+            "brevity": {"failed": 0, "flipped": 1, **_about(1, 0)},
+            "honesty": {"failed": 1, "flipped": 0, **_about(0.5, 0.5, 2)},
+        },
     }  # fmt: skip
 
 

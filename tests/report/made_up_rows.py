@@ -44,7 +44,9 @@ def _prompts() -> Part:
 
 def _answers(prompts: list[Prompt], model: str, *texts: str) -> list[Completion]:
     return [
-        Completion(prompt=p, text=f"{text}({p.text})", model=model, sample=n, finish="length" if text == LONG else "stop")
+        Completion(
+            prompt=p, text=f"{text}({p.text})", model=model, sample=n, finish="length" if text == LONG else "stop"
+        )
         for p in prompts for n, text in enumerate(texts)
     ]  # fmt: skip
 
@@ -75,22 +77,13 @@ def _sft() -> Part:
 
 
 def _sample() -> Part:
-    return (
-        "generate",
-        {Completion: _answers(TRAIN, START, LONG, SHORT)},
-        {"finish: length": 4, "finish: stop": 4},
-        {"model": START},
-    )
+    counts = {"finish: length": 4, "finish: stop": 4}
+    return "generate", {Completion: _answers(TRAIN, START, LONG, SHORT)}, counts, {"model": START}
 
 
 def _judgement(pair: Comparison, principle: str, logits: tuple[float, float] | None, source: str) -> Judgement:
-    about = {
-        "comparison": pair,
-        "principle": principle,
-        "objective": LAW.principle(principle).objective,
-        "judge": JUDGE,
-        "source": source,
-    }
+    objective = LAW.principle(principle).objective
+    about = {"comparison": pair, "principle": principle, "objective": objective, "judge": JUDGE, "source": source}
     if logits is None:
         return Judgement(**about, verdict="invalid", reason="mass 0.01 on the options")
     mean = sum(logits) / 2
@@ -107,16 +100,10 @@ def _pair(prompt: Prompt) -> Comparison:
 def _ai() -> Part:
     said = [("short", (-2.0, -1.0)), ("short", (1.0, -2.0)), ("sure", (1.0, 3.0)), ("sure", None)]
     judged = [_judgement(_pair(p), name, logits, "ai-labeler") for p, (name, logits) in zip(TRAIN, said, strict=True)]
-    rows: dict[type[Row], list[Row]] = {
-        Judgement: [*judged],
-        Preference: [row for j in judged for row in preference(j)],
-    }
-    return (
-        "collect",
-        rows,
-        {"verdict: a": 1, "verdict: b": 2, "verdict: invalid": 1},
-        {"config": {"use": "ai-labeler", "judge": {"use": JUDGE}}},
-    )
+    labels = [row for judgement in judged for row in preference(judgement)]
+    counts = {"verdict: a": 1, "verdict: b": 2, "verdict: invalid": 1}
+    config = {"use": "ai-labeler", "judge": {"use": JUDGE}}
+    return "collect", {Judgement: [*judged], Preference: [*labels]}, counts, {"config": config}
 
 
 def _contrast() -> Part:
@@ -139,14 +126,9 @@ def _people() -> Part:
         long, short = _pair(prompt).a, _pair(prompt).b
         chosen, rejected = (short, long) if short_wins else (long, short)
         return Preference(
-            prompt=prompt,
-            chosen=chosen,
-            rejected=rejected,
-            probability=1,
-            objective=objective,
-            source="people",
+            prompt=prompt, chosen=chosen, rejected=rejected, probability=1, objective=objective, source="people",
             rater="r1",
-        )
+        )  # fmt: skip
 
     rows = [pair(TRAIN[0], "brevity", short_wins=True), pair(TRAIN[1], "honesty", short_wins=False)]
     return "collect", {Preference: rows}, {}, {"config": {"use": "pairs"}}
@@ -155,14 +137,9 @@ def _people() -> Part:
 def _thumbs() -> Part:
     def thumb(prompt: Prompt, text: str, *, up: bool, reason: str = "") -> Row:
         return Rating(
-            prompt=prompt,
-            completion=f"{text}({prompt.text})",
-            up=up,
-            objective="honesty",
-            source="thumbs",
-            rater="r2",
-            reason=reason,
-        )
+            prompt=prompt, completion=f"{text}({prompt.text})", up=up, objective="honesty", source="thumbs",
+            rater="r2", reason=reason,
+        )  # fmt: skip
 
     rows = [
         thumb(TRAIN[2], LONG, up=True),
@@ -196,7 +173,8 @@ def _evaluate() -> Part:
 
 
 PARTS = {
-    "constitution": _constitution, "prompts": _prompts, "generate": _generate, "revise": _revise, "sft": _sft, "sample": _sample, "ai-labeler": _ai,
+    "constitution": _constitution, "prompts": _prompts, "generate": _generate, "revise": _revise, "sft": _sft,
+    "sample": _sample, "ai-labeler": _ai,
     "contrast": _contrast, "people": _people, "thumbs": _thumbs, "combine": _combine, "reward": _reward, "rl": _rl,
     "evaluate": _evaluate,
 }  # fmt: skip

@@ -7,10 +7,12 @@ from caif.report.numbers import numbers
 from caif.report.page import page
 from caif.store import Artifact
 
-ALLOWED = set(
-    "html head meta title style body nav ol li a main header h1 h2 h3 h4 h5 p em b br span section div figure figcaption table thead "
-    "tbody tr th td code pre details summary ul dl dt dd footer svg line circle rect polyline text".split()
-)
+ALLOWED = {
+    "html", "head", "meta", "title", "style", "body", "nav", "main", "header", "footer", "section", "ol", "ul", "li",
+    "a", "h1", "h2", "h3", "h4", "h5", "p", "em", "b", "br", "span", "div", "code", "pre", "details", "summary", "dl",
+    "dt", "dd", "figure", "figcaption", "table", "thead", "tbody", "tr", "th", "td", "svg", "line", "circle", "rect",
+    "polyline", "text",
+}  # fmt: skip
 """All elements that the page's own templates and plots use."""
 
 VOID = {"meta", "br"}

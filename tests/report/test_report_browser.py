@@ -1,4 +1,4 @@
-"""Promise P4 in a real browser: the hostile page runs nothing, asks for nothing and violates nothing of its own policy."""
+"""Promise P4 in a real browser: the hostile page runs nothing, asks for nothing and keeps to its own policy."""
 
 import shutil
 from collections.abc import Iterator
@@ -14,7 +14,10 @@ from caif.report.page import page
 
 pytestmark = pytest.mark.slow
 
-LISTEN = "window.violations = []; document.addEventListener('securitypolicyviolation', e => window.violations.push(e.violatedDirective))"
+LISTEN = """
+window.violations = [];
+document.addEventListener('securitypolicyviolation', e => window.violations.push(e.violatedDirective));
+"""
 """Run by the browser's driver before the page, which itself may run nothing."""
 
 

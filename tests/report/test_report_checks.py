@@ -19,7 +19,7 @@ def of(estimate: dict[str, Any] | None) -> tuple[float, int] | None:
 
 
 def test_thumbs_speak_for_a_pair_only_if_one_is_up_and_the_other_down(tmp_path: Path) -> None:
-    """A label on two liked answers cannot be checked; a person's pair goes before thumbs; a coin's label says nothing."""
+    """A label on two liked answers cannot be checked; a pair goes before thumbs; a coin's label says nothing."""
     run = made_up(tmp_path)
     thumbs = gather([run["thumbs"]]).sources
     prompt = thumbs[0].ratings[0].prompt
@@ -76,8 +76,10 @@ def test_reward_measures_are_read_however_they_are_kept(entry: object, kinds: li
 @pytest.mark.parametrize(
     ("people", "built", "flips", "word"),
     [
-        ((90, 100), None, (1, 50), "supported"), ((20, 100), (90, 100), (1, 50), "contradicted"), (None, (90, 100), None, "supported"),
-        ((90, 100), None, (20, 50), "doubtful"), ((5, 9), None, (1, 50), "not shown"), (None, None, (1, 50), "unchecked"),
+        ((90, 100), None, (1, 50), "supported"), ((20, 100), (90, 100), (1, 50), "contradicted"),
+        (None, (90, 100), None, "supported"),
+        ((90, 100), None, (20, 50), "doubtful"), ((5, 9), None, (1, 50), "not shown"),
+        (None, None, (1, 50), "unchecked"),
     ],
 )  # fmt: skip
 def test_a_verdict_rests_on_people_then_on_construction(
@@ -85,7 +87,9 @@ def test_a_verdict_rests_on_people_then_on_construction(
 ) -> None:
     """Labels that can be learned but were never checked are not called good."""
     row = {
-        "by": "a judge", "people": {"all": share(*people) if people else None}, "construction": share(*built) if built else None,
-        "flips": share(*flips) if flips else None, "failed": {}, "mass": 0.9, "reward": quality({"n": 100, "accuracy": 0.9}),
+        "by": "a judge", "people": {"all": share(*people) if people else None},
+        "construction": share(*built) if built else None,
+        "flips": share(*flips) if flips else None, "failed": {}, "mass": 0.9,
+        "reward": quality({"n": 100, "accuracy": 0.9}),
     }  # fmt: skip
     assert verdict(row)["word"] == word

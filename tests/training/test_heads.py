@@ -79,6 +79,17 @@ def test_more_noise_gets_more_decay_and_is_not_believed() -> None:
     assert 0.5 < clear.temperature < 2.0
 
 
+def test_a_head_that_is_too_timid_is_made_as_sure_as_it_may_be() -> None:
+    """Far too much decay makes log-odds too small; the temperature that unseen prompts ask for is in the weights."""
+    features, rows = noisy(200, 16, strength=4.0)
+    nothing = start(16, decay=10.0)
+    head = fit(features, rows, 0, 10.0, 0.0)
+    assert head.temperature is not None
+    assert head.temperature < 0.7
+    timid = solve(features.double(), rows, nothing, 0.0)
+    assert torch.allclose(head.weights * head.temperature, timid.weights, atol=1e-6)
+
+
 def test_few_rows_choose_nothing() -> None:
     """Below what folds need, decay keeps its default and temperature is not fitted."""
     features, rows = noisy(ENOUGH - 1, 4, strength=1.0)

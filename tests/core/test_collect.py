@@ -1,0 +1,88 @@
+"""Collecting runs one source and keeps all it says: nothing it turned away or failed at disappears."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from fakes import LAW, PROMPT, config, stage, stored_law
+
+from caif import plugins
+from caif.config import Law, Prompts, Source
+from caif.data import Comparison, Judgement, Preference, Prompt, Rating, Rejected, Row
+from caif.errors import FAILED, WRONG, CaifError
+from caif.hookspecs import FeedbackContext, hookimpl
+from caif.run import Run
+from caif.stages.collect import collect
+from caif.store import Artifact
+
+LABEL = Preference(prompt=PROMPT, chosen="x", rejected="y", probability=0.8, objective="o")
+COMPARED = Comparison(prompt=PROMPT, a="x", b="y")
+
+
+def collected(home: Path, say: Callable[[FeedbackContext], Iterable[Any]], prompts: list[Prompt] | None = None) -> Artifact:
+    """Run the stage for real with a source that says this."""
+
+    @hookimpl
+    def caif_feedback_sources() -> dict[str, Any]:
+        return {"mine": lambda: say}
+
+    run = Run(config(), home, plugins.load(objects=[SimpleNamespace(caif_feedback_sources=caif_feedback_sources)]))
+    law = run.build(stored_law(), cfg=Law(path=home / "law.toml"))
+    asked = run.build(stage("prompts", prompts or [PROMPT]), cfg=Prompts(use="jsonl"))
+    artifact = run.build(collect, law, asked, cfg=Source(use="mine", name="my.source-2"), name="my.source-2")
+    assert artifact is not None
+    return artifact
+
+
+def judgement(verdict: str, **fields: Any) -> Judgement:
+    about = {"comparison": COMPARED, "principle": "p", "objective": "o", "judge": "j"}
+    return Judgement(**about | {"verdict": verdict} | fields)
+
+
+def test_every_row_is_kept_and_every_failure_counted(tmp_path: Path) -> None:
+    """Preferences, thumbs, judgements and rejected rows each in their table; failures by kind, rejections by reason."""
+    rows: list[Row] = [
+        LABEL, Rating(prompt=PROMPT, completion="x", up=True, objective="o"), judgement("a", p_a=0.8), judgement("tie", p_a=0.5),
+        judgement("refused"), judgement("error", reason="timeout"), judgement("error", reason="HTML"),
+        Rejected(where="f:1", reason="identical answers"), Rejected(where="f:2", reason="identical answers"),
+    ]  # fmt: skip
+    made = collected(tmp_path, lambda _: rows)
+    assert [len(made.rows(kind)) for kind in (Preference, Rating, Judgement, Rejected)] == [1, 1, 5, 2]
+    told = {what: n for what, n in made.counts.items() if ":" in what}
+    assert told == {"verdict: a": 1, "verdict: tie": 1, "verdict: refused": 1, "verdict: error": 2, "rejected: identical answers": 2}
+
+
+def test_a_row_said_twice_is_kept_once_and_counted(tmp_path: Path) -> None:
+    """An opinion repeated is not two opinions."""
+    made = collected(tmp_path, lambda _: [LABEL, LABEL, LABEL])
+    assert made.rows(Preference) == [LABEL]
+    assert made.counts["duplicate row"] == 2
+
+
+def test_a_source_without_a_usable_row_fails_with_its_reasons(tmp_path: Path) -> None:
+    """RELIABILITY 13: a judge that only likes a place gives ties alone, so the run stops and says so."""
+    with pytest.raises(CaifError, match=r"no usable rows \(2 verdict: tie, 1 rejected: identical answers\)") as caught:
+        collected(tmp_path, lambda _: [judgement("tie", p_a=0.5), judgement("tie", p_a=0.5, judge="k"), Rejected(where="f", reason="identical answers")])
+    assert caught.value.code == FAILED
+    with pytest.raises(CaifError, match="it gave nothing"):
+        collected(tmp_path, lambda _: [])
+
+
+@pytest.mark.parametrize("row", [PROMPT, COMPARED, {"chosen": "x"}, None, "x"])
+def test_a_source_may_not_yield_anything_else(tmp_path: Path, row: object) -> None:
+    """A dict that looks like a preference was never checked."""
+    with pytest.raises(CaifError, match=f"may not yield a {type(row).__name__}") as caught:
+        collected(tmp_path, lambda _: [LABEL, row])
+    assert caught.value.code == WRONG
+
+
+def test_a_source_is_never_shown_a_held_out_prompt(tmp_path: Path) -> None:
+    """What is evaluated on is not labelled."""
+    seen: list[FeedbackContext] = []
+    heldout = Prompt.of("held out").but(split="heldout")
+    collected(tmp_path, lambda context: (seen.append(context), [LABEL])[1], [PROMPT, heldout])  # type: ignore[func-returns-value]
+    assert seen[0].prompts == [PROMPT]
+    assert seen[0].constitution == LAW
+    assert seen[0].source == "my.source-2"
