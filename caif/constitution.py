@@ -113,9 +113,9 @@ class Constitution(Frozen):
         return rng(*seeds, prompt.id).choices(fit, [p.weight for p in fit])[0]
 
 
-def read(path: Path) -> Constitution:
+def read(path: Path | str) -> Constitution:
     """Read a constitution from TOML, YAML or JSON. Every error names the file and the key path."""
-    table = load(path)
+    table = load(Path(path))
     terms = table.pop("terms", {})
     if not isinstance(terms, dict) or not all(isinstance(value, str) for value in terms.values()):
         raise CaifError(f"{path}: terms: must be a table of texts", 'write for example: assistant = "the assistant"')

@@ -22,6 +22,7 @@ from caif.store import Artifact
 CRITIQUE = "{request} Do not rewrite the answer yet."
 REVISION = "{request} Write only the new answer, with no comment before or after it."
 _LABELS = re.compile(r"^\W*(critique|revision|revised|critiquerequest|revisionrequest)\b[^\n]{0,40}:", re.IGNORECASE)
+_ABOUT = re.compile(r"\b(assistant\W?s|my|your|the) (last|previous|original|first|new|revised) (answer|response)\b", re.IGNORECASE)
 _TEMPLATE = re.compile(r"<\|[a-z_]+\|>|\[/?INST\]|^(human|user|assistant):", re.IGNORECASE | re.MULTILINE)
 
 
@@ -66,7 +67,7 @@ def revise(work: Work, law: Artifact, drafts: Artifact, *, cfg: Revise) -> dict[
     return {"model": model.id, "revised": sum(r.final is not None for r in revisions), "answers": len(revisions)}
 
 
-revise.version = 1
+revise.version = 2
 
 
 def _turn(
@@ -124,6 +125,8 @@ def fault(answer: str, revision: str, max_growth: float) -> str:
         return "identical to the answer"
     if _LABELS.match(revision):
         return "begins with a label instead of an answer"
+    if _ABOUT.search(revision[:120]):
+        return "talks about the answer instead of giving one"
     if _TEMPLATE.search(revision):
         return "holds template markers"
     if len(revision) > max_growth * max(len(answer), 200):

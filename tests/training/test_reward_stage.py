@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from caif.config import ModelSpec, Reward
 from caif.data import Preference, Prompt, Rating
@@ -120,6 +121,13 @@ def test_a_tuned_trunk_is_saved_beside_its_heads(run: Run, mixture: Artifact, sp
     assert (made.model / "adapter" / "adapter_model.safetensors").is_file()
     assert made.metrics["objectives"]["brevity"]["accuracy"] == 1.0
     assert made.metrics["objectives"]["brevity"]["temperature"] is None
+    solved = run.build(reward, mixture, cfg=Reward(model=spec, decay=0.1))
+    heads = [load_file(a.model / "heads.safetensors")["weights"] for a in (solved, made)]
+    assert not torch.equal(*heads)
+    thresholds = [
+        json.loads((a.model / "reward.json").read_text())["thresholds"]["warmth"]["app"] for a in (solved, made)
+    ]
+    assert thresholds[0] != thresholds[1]
     first = mixture.rows(Preference)[1]
     gap = RewardModel.load(made.model).scores([first.prompt] * 2, [SHORT, LONG])[:, 0]
     assert float(gap[0] - gap[1]) > 0

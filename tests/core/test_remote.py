@@ -1,0 +1,290 @@
+"""A server that misbehaves costs time and rows, never a wrong answer (RELIABILITY 1 to 8, 14, 21)."""
+
+import asyncio
+import random
+import subprocess
+import sys
+import time
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stub import Reply, ask, engine, failed, model, said, score, serving, text_of
+
+from caif.errors import STOPPED, WRONG, CaifError
+from caif.models import caif_chat_models, openai
+
+SOON = 30
+"""Seconds that are few beside what waiting it out would take, and enough on a machine that has other work."""
+MANY = [f"question {n}" for n in range(40)]
+
+
+def echo(request: dict[str, Any], before: int) -> Reply:
+    del before
+    return said(f"echo {text_of(request)}")
+
+
+def test_every_answer_goes_to_its_row_and_its_cost_is_kept(tmp_path: Path) -> None:
+    """The plain case: in order, once each, with tokens counted."""
+    with serving(echo) as stub:
+        answers = ask(engine(tmp_path), model(stub), *MANY)
+    assert [a.text for a in answers] == [f"echo {text}" for text in MANY]
+    assert (answers[0].tokens_in, answers[0].tokens_out, answers[0].finish) == (3, 2, "stop")
+    assert len(stub.calls) == len(MANY)
+
+
+def test_a_429_with_retry_after_is_waited_out(tmp_path: Path) -> None:
+    """RELIABILITY 1: pushed back twice for a second each, then answered; the tries are on record and nothing is invalid."""
+    with serving(lambda r, before: failed(429, headers={"Retry-After": "1"}) if before < 2 else echo(r, 0)) as stub:
+        (answer,) = ask(engine(tmp_path, retries=0), model(stub), "x")
+    assert (answer.text, answer.finish, answer.detail) == ("echo x", "stop", "3 attempts")
+    times = [when for when, _ in stub.calls]
+    assert len(times) == 3
+    assert all(later - earlier >= 1 for earlier, later in zip(times, times[1:], strict=False))
+
+
+def test_retry_after_may_be_a_date(tmp_path: Path) -> None:
+    """The header's other form."""
+    with serving(lambda r, before: failed(429, headers={"Retry-After": formatdate(time.time() + 2, usegmt=True)}) if not before else echo(r, 0)) as stub:
+        assert ask(engine(tmp_path), model(stub), "x")[0].text == "echo x"
+    assert stub.calls[1][0] - stub.calls[0][0] >= 0.9
+
+
+def test_a_server_that_pushes_back_for_ever_stops_the_run_which_then_goes_on(tmp_path: Path) -> None:
+    """RELIABILITY 2: exit 3 when patience is over, not row by row; what was answered is kept and not asked again."""
+    healthy = True
+
+    def behave(request: dict[str, Any], before: int) -> Reply:
+        return echo(request, before) if healthy else failed(429)
+
+    with serving(behave) as stub:
+        assert len(ask(engine(tmp_path), model(stub), *MANY[:10])) == 10
+        healthy = False
+        started = time.monotonic()
+        with pytest.raises(CaifError, match="not answered a single row") as caught:
+            ask(engine(tmp_path, patience=0.5, retries=0), model(stub), *MANY)
+        assert caught.value.code == STOPPED
+        assert "run again" in str(caught.value)
+        assert time.monotonic() - started < SOON
+        healthy, calls = True, len(stub.calls)
+        answers = ask(engine(tmp_path), model(stub), *MANY)
+        assert [a.text for a in answers] == [f"echo {text}" for text in MANY]
+        assert len(stub.calls) - calls == 30
+
+
+@pytest.mark.parametrize("header", ["1e9", "inf", "nan", "-5", "soon", ""])
+def test_an_absurd_retry_after_is_not_slept_out(tmp_path: Path, header: str) -> None:
+    """A wait longer than all patience stops at once; nonsense counts as no header."""
+    with serving(lambda r, before: failed(429, headers={"Retry-After": header}) if not before else echo(r, 0)) as stub:
+        started = time.monotonic()
+        try:
+            assert ask(engine(tmp_path), model(stub), "x")[0].text == "echo x"
+        except CaifError as error:
+            assert (header, error.code) == ("1e9", STOPPED)
+        assert time.monotonic() - started < SOON
+
+
+@pytest.mark.parametrize(
+    ("status", "remedy", "more"),
+    [
+        (401, "api_key_env", {}), (403, "may not use this model", {}), (404, "model may have been retired", {}),
+        (402, "no credit", {}), (429, "no credit", {"code": "insufficient_quota"}),
+    ],
+)  # fmt: skip
+def test_what_no_retry_can_mend_stops_the_run_at_once(tmp_path: Path, status: int, remedy: str, more: dict[str, str]) -> None:
+    """RELIABILITY 3 and 4: one line with the remedy, at once; a server that echoes the key is not quoted."""
+    with serving(lambda *_: failed(status, "bad key sk-CANARY0123456789abcdef", **more)) as stub:
+        started = time.monotonic()
+        with pytest.raises(CaifError) as caught:
+            ask(engine(tmp_path, max_failures=1.0), model(stub), *MANY)
+    assert time.monotonic() - started < SOON
+    assert remedy in str(caught.value)
+    assert "CANARY" not in str(caught.value)
+    assert caught.value.__suppress_context__
+    assert caught.value.code == WRONG
+    assert len(stub.calls) <= 8, "no row was tried twice, nor many rows at all"
+
+
+def test_one_hopeless_answer_does_not_wait_for_rows_that_sleep(tmp_path: Path) -> None:
+    """Others in flight are let go, not waited for; what they had answered stays."""
+    with serving(lambda r, _: failed(404) if text_of(r) == "bad" else Reply(echo(r, 0).body, wait=120.0)) as stub:
+        started = time.monotonic()
+        with pytest.raises(CaifError, match="retired"):
+            ask(engine(tmp_path), model(stub), "slow 1", "slow 2", "bad")
+    assert time.monotonic() - started < SOON
+
+
+def test_errors_of_the_server_for_some_calls_are_retried_without_slowing_down(tmp_path: Path) -> None:
+    """RELIABILITY 5: 500 for 30 % of calls; every row is answered, and the number in flight still grows."""
+    chance = random.Random(0)
+    with serving(lambda r, _: failed(500) if chance.random() < 0.3 else Reply(echo(r, 0).body, wait=0.02)) as stub:
+        answers = ask(engine(tmp_path, concurrency=8, retries=12), model(stub), *(f"q{n}" for n in range(80)))
+    assert [a.text for a in answers] == [f"echo q{n}" for n in range(80)]
+    assert any(a.detail == "2 attempts" for a in answers)
+    assert stub.most == 8
+
+
+def test_a_row_that_keeps_failing_is_an_error_row_and_is_asked_again_next_time(tmp_path: Path) -> None:
+    """A failure comes back as one, is not kept in the ledger, and stops the stage only if there are too many."""
+    with serving(lambda r, before: failed(500) if text_of(r) == "bad" and before < 6 else echo(r, 0)) as stub:
+        answers = ask(engine(tmp_path, retries=2, max_failures=0.5), model(stub), "good", "bad")
+        assert [a.finish for a in answers] == ["stop", "error"]
+        assert answers[1].detail == "InternalServerError 500 after 3 attempts"
+        with pytest.raises(CaifError, match=r"1 of 2 rows got no answer from openai:m \(InternalServerError 500") as caught:
+            ask(engine(tmp_path, retries=2), model(stub), "good", "bad")
+        assert caught.value.code == STOPPED
+        assert [a.text for a in ask(engine(tmp_path), model(stub), "good", "bad")] == ["echo good", "echo bad"]
+    assert len(stub.calls) == 8
+
+
+def test_a_request_that_the_server_finds_wrong_is_not_repeated(tmp_path: Path) -> None:
+    """A prompt that is too long stays too long; the other rows do not suffer for it."""
+    with serving(lambda r, _: failed(400) if text_of(r) == "long" else echo(r, 0)) as stub:
+        answers = ask(engine(tmp_path, max_failures=0.5), model(stub), "long", "short")
+    assert [a.finish for a in answers] == ["error", "stop"]
+    assert answers[0].detail == "BadRequestError 400 after 1 attempts"
+    assert len(stub.calls) == 2
+
+
+@pytest.mark.parametrize("way", [ask, score])
+def test_a_call_that_is_never_answered_has_its_own_time_limit(tmp_path: Path, way: Any) -> None:
+    """RELIABILITY 6: three rows hang, the others are answered meanwhile, and the whole takes no longer than the limits."""
+    from stub import listing
+
+    def behave(request: dict[str, Any], before: int) -> Reply:
+        del before
+        fine = listing(("A", -0.1), ("B", -3.0)) if way is score else echo(request, 0)
+        return Reply(fine.body, wait=120.0 if text_of(request).startswith("hang") else 0.0)
+
+    with serving(behave) as stub:
+        started = time.monotonic()
+        answers = way(engine(tmp_path, timeout=2.0, retries=1, max_failures=0.5), model(stub), "hang 1", "hang 2", "hang 3", *MANY)
+        assert time.monotonic() - started < SOON
+    assert [a.finish for a in answers] == ["error"] * 3 + ["stop"] * len(MANY)
+    assert answers[0].detail == "TimeoutError after 2 attempts"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"<html>Bad gateway</html>", b"", b"null", b'{"choices": []}', b'{"choices": null}', b'{"choices": [{"mess', b'{"error": "busy"}', b"[]"],
+    ids=["html", "nothing", "null", "no choices", "null choices", "truncated", "error in a 200", "a list"],
+)
+def test_a_200_that_holds_no_answer_is_an_error_row(tmp_path: Path, body: bytes) -> None:
+    """RELIABILITY 7: named by its class, no traceback, and the run goes on with the others."""
+    with serving(lambda r, _: Reply(body) if text_of(r) == "odd" else echo(r, 0)) as stub:
+        answers = ask(engine(tmp_path, retries=1, max_failures=0.5), model(stub), "odd", "fine")
+    assert [a.finish for a in answers] == ["error", "stop"]
+    assert answers[0].detail.endswith("after 2 attempts")
+
+
+def test_the_ways_to_say_nothing_are_told_apart(tmp_path: Path) -> None:
+    """RELIABILITY 8: five replies that all have content '' in langchain; only what the model really said is kept."""
+    replies = {
+        "empty": said(""), "null": said(None), "refusal": said(None, refusal="I will not."), "filter": said("", "content_filter"),
+        "length": said("half an ans", "length"),
+    }  # fmt: skip
+    with serving(lambda r, _: replies[text_of(r)]) as stub:
+        answers = dict(zip(replies, ask(engine(tmp_path), model(stub), *replies), strict=True))
+        again = dict(zip(replies, ask(engine(tmp_path), model(stub), *replies), strict=True))
+    assert {name: (a.text, a.finish, a.detail) for name, a in answers.items()} == {
+        "empty": ("", "stop", ""), "null": ("", "stop", ""), "refusal": ("", "refused", "I will not."),
+        "filter": ("", "filtered", "content_filter"), "length": ("half an ans", "length", ""),
+    }  # fmt: skip
+    assert again == answers
+    assert len(stub.calls) == len(replies), "what a model refuses to say is what it says"
+
+
+def test_text_that_no_file_could_hold_is_made_whole(tmp_path: Path) -> None:
+    """A server may spell half a surrogate pair in its JSON; the rest of the answer is worth keeping."""
+    with serving(lambda *_: said("rain \ud83d falls \ud83d\ude00")) as stub:
+        assert ask(engine(tmp_path), model(stub), "x")[0].text == "rain \ufffd falls \U0001f600"
+
+
+def test_no_row_ever_gets_another_rows_answer(tmp_path: Path) -> None:
+    """RELIABILITY 14: 500 rows, 60 % of calls fail at random, sixteen in flight: not one mismatched id."""
+    chance = random.Random(1)
+
+    def behave(request: dict[str, Any], before: int) -> Reply:
+        if chance.random() < 0.6:
+            return chance.choice([failed(500), failed(429), failed(503), Reply(b"<html>"), Reply({"choices": []})])
+        return echo(request, before)
+
+    texts = [f"row-{n}" for n in range(500)]
+    with serving(behave) as stub:
+        answers = ask(engine(tmp_path, concurrency=16, retries=40, backoff=0.0001, patience=60), model(stub), *texts)
+        assert [a.text for a in answers] == [f"echo {text}" for text in texts]
+        stub.behave = lambda *_: failed(404)
+        assert ask(engine(tmp_path), model(stub), *reversed(texts)) == answers[::-1]
+
+
+def test_shuffled_and_appended_rows_cost_only_the_new_ones(tmp_path: Path) -> None:
+    """RELIABILITY 21: an answer belongs to its question, not to its place; the same question twice is asked once."""
+    with serving(echo) as stub:
+        ask(engine(tmp_path), model(stub), *MANY)
+        answers = ask(engine(tmp_path), model(stub), "new 1", *reversed(MANY), "new 2", "new 2", "new 3")
+    assert len(stub.calls) == len(MANY) + 3
+    assert [a.text for a in answers] == [f"echo {t}" for t in ("new 1", *reversed(MANY), "new 2", "new 2", "new 3")]
+
+
+def test_one_round_after_another_uses_the_same_connections(tmp_path: Path) -> None:
+    """A client's open connections belong to an event loop; a second loop would find them dead and lose rows to it."""
+    with serving(echo) as stub:
+        there, rounds = model(stub), engine(tmp_path, retries=0)
+        for n in range(5):
+            assert [a.finish for a in ask(rounds, there, *(f"{n} {text}" for text in MANY))] == ["stop"] * len(MANY)
+
+
+def test_models_can_be_asked_where_an_event_loop_runs_already(tmp_path: Path) -> None:
+    """In a notebook there always is one."""
+
+    async def notebook() -> str:
+        return ask(engine(tmp_path), model(stub), "x")[0].text
+
+    with serving(echo) as stub:
+        assert asyncio.run(notebook()) == "echo x"
+
+
+def test_asking_a_server_once_does_not_hide_the_way_to_ask_it_again() -> None:
+    """A module named like the factory would take its place in the package on first use."""
+    for _ in range(2):
+        openai("m", base_url="http://127.0.0.1:9/v1")
+        assert caif_chat_models()["openai"] is openai
+
+
+def test_nothing_listens_there(tmp_path: Path) -> None:
+    """A server that is down is an error row by row, and too many of them stop the stage with exit code 3."""
+    with serving(echo) as stub:
+        gone = model(stub)
+    with pytest.raises(CaifError, match="rows got no answer") as caught:
+        ask(engine(tmp_path, retries=1), gone, *MANY[:3])
+    assert caught.value.code == STOPPED
+
+
+ASKER = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[3])
+from stub import Stub, ask, engine, model
+stub = Stub(lambda *_: None)
+stub.url = sys.argv[1]
+ask(engine(Path(sys.argv[2]), concurrency=4), model(stub), *(f"q{n}" for n in range(60)))
+"""
+
+
+def test_a_run_killed_while_it_asks_pays_again_only_for_what_was_in_flight(tmp_path: Path) -> None:
+    """RELIABILITY 15: kill -9 five times, then to the end: every row answered, calls at most rows plus those in flight."""
+    chance, kills = random.Random(3), 0
+    with serving(lambda r, _: Reply(echo(r, 0).body, wait=0.05)) as stub:
+        for _ in range(5):
+            before = len(stub.calls)
+            arguments = [sys.executable, "-c", ASKER, stub.url, str(tmp_path), str(Path(__file__).parent)]
+            with subprocess.Popen(arguments, cwd=Path(__file__).parents[2], stderr=subprocess.DEVNULL) as child:
+                while len(stub.calls) < before + chance.randrange(2, 14) and child.poll() is None:
+                    time.sleep(0.005)
+                kills += child.poll() is None
+                child.kill()
+        answers = ask(engine(tmp_path), model(stub), *(f"q{n}" for n in range(60)))
+    assert kills >= 3
+    assert [a.text for a in answers] == [f"echo q{n}" for n in range(60)]
+    assert len(stub.calls) <= 60 + 4 * kills
