@@ -169,7 +169,8 @@ def main(args: Any = None) -> None:
     try:
         app(args)
     except SystemExit as left:
-        if left.code == 130:  # do not wait for threads that wait for servers
+        if isinstance(left.code, int) and left.code:  # do not wait for threads that wait for servers
             sys.stdout.flush()
-            os._exit(130)
+            sys.stderr.flush()
+            os._exit(left.code)
         raise

@@ -4,6 +4,7 @@ Answers are sampled in left-padded batches; a batch's randomness comes from its 
 same answers in any process. Only the hidden states that are asked for are multiplied with the output matrix.
 """
 
+import gc
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -87,8 +88,10 @@ class LocalChat(BaseChatModel):
         return self._loaded  # type: ignore[no-any-return]
 
     def release(self) -> None:
-        """Give the memory back; the next use loads again."""
-        self._loaded = None
+        """Give the memory back, now and not at some later collection; the next use loads again."""
+        if self._loaded is not None:
+            self._loaded = None
+            gc.collect()
 
     def batches(self, items: "Sequence[Request | Question]") -> list[list[int]]:
         """Return index batches of similar length. They depend on the whole list alone, so a resumed run cuts alike."""

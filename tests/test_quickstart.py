@@ -1,0 +1,65 @@
+"""The packaged quickstart: valid always, and with `make slow` run for real on the embedded models."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from caif import config, constitution, plugins
+from caif.data import Prompt, Rating
+from caif.models import embedded
+
+FOLDER = config.read("quickstart").constitution.parent
+
+
+def test_the_run_file_is_whole() -> None:
+    """Every stage is in it, and the judge is not the small model, which is at chance as a judge."""
+    run = config.read("quickstart")
+    stages = (run.generate, run.revise, run.sft, run.sample, run.combine, run.reward, run.rl, run.evaluate, run.report)
+    assert all(stages)
+    assert {source.use for source in run.feedback} == {"ai-labeler", "critique-revise", "contrast", "thumbs"}
+    assert run.evaluate is not None
+    assert run.evaluate.judge == run.models["judge"] != run.models["policy"]
+
+
+def test_the_check_is_no_reward_and_no_secret_of_the_prompts() -> None:
+    """What is measured is not trained on: the metrics are no rewards, and no prompt asks for an example or for brevity."""
+    run = config.read("quickstart")
+    assert run.rl is not None
+    assert run.rl.rewards == {}
+    loaded = plugins.load()
+    prompts = list(loaded.make("caif_prompts", "jsonl", {"path": "prompts.jsonl"}, FOLDER)())
+    assert len(prompts) >= 40
+    assert all(isinstance(prompt, Prompt) for prompt in prompts)
+    assert not [p.text for p in prompts if "example" in p.text.lower() or "brief" in p.text.lower()]
+
+
+def test_the_thumbs_are_usable_and_of_both_kinds() -> None:
+    """Sixty thumbs, up and down, on objectives that the constitution has."""
+    law = constitution.read(FOLDER / "constitution.toml")
+    read = plugins.load().make("caif_feedback_formats", "caif", {})
+    thumbs = list(read(FOLDER / "thumbs.jsonl"))
+    assert len(thumbs) == 60
+    assert all(isinstance(row, Rating) and row.objective in law.objectives for row in thumbs)
+    assert {row.up for row in thumbs} == {True, False}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(embedded.missing("1.5b") is not None, reason="the embedded models are not installed")
+def test_the_effect_is_real(tmp_path: Path) -> None:
+    """On held-out prompts the share of answers with an example rises from the base model to the policy, beyond chance."""
+    home = Path(os.environ.get("CAIF_SLOW_HOME", tmp_path))
+    done = subprocess.run([sys.executable, "-m", "caif", "run", "quickstart", "--home", str(home)], check=False)
+    assert done.returncode == 0
+    numbers = json.loads((home / "runs" / "quickstart" / "report.json").read_text(encoding="utf-8"))
+    gain = json.dumps(numbers)
+    assert "gives-an-example" in gain
+    evaluation = next((home / "store").glob("evaluate-*/artifact.json"))
+    measures = json.loads(evaluation.read_text(encoding="utf-8"))["metrics"]["measures"]
+    assert measures["gives-an-example"]["policy - base"]["low"] > 0
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
+    print(f"peak memory {peak:.1f} GB")
