@@ -56,7 +56,7 @@ def explain(error: ValidationError, model: type[BaseModel], where: str | Path) -
 
 
 def _walk(model: type[BaseModel], loc: Iterable[str | int]) -> tuple[str, Any]:
-    """Return the key path of an error, without the names of the types that were tried there, and the type it leads to."""
+    """Return an error's key path, without the names of the types that were tried there, and the type it leads to."""
     here: Any = model
     path = ""
     for part in loc:
@@ -72,7 +72,7 @@ def _walk(model: type[BaseModel], loc: Iterable[str | int]) -> tuple[str, Any]:
 
 
 def _container(annotation: Any) -> Any:
-    """Return the model, table or list that a type allows, whatever else it allows; None if it holds plain values only."""
+    """Return the model, table or list that a type allows, whatever else it allows; None if it is of plain values."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     if get_origin(annotation) is Annotated:

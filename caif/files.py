@@ -41,7 +41,7 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def _refuse_unwieldy(content: object, path: Path) -> None:
-    """Refuse what is small on disk and huge or bottomless to walk, as aliases of aliases are, and keys and texts that break."""
+    """Refuse what is small on disk and huge or bottomless to walk, as aliases of aliases are, and what no file can hold."""
     waiting, seen = [(content, 0)], 0
     while waiting:
         value, depth = waiting.pop()
@@ -51,7 +51,7 @@ def _refuse_unwieldy(content: object, path: Path) -> None:
         if seen > MAX_VALUES:
             raise CaifError(f"{path}: holds more than {MAX_VALUES} values", "is this the right file?")
         if isinstance(value, str) and not is_whole(value):
-            raise CaifError(f"{path}: a text holds half a surrogate pair: {ascii(value):.60}", "write the whole character")
+            raise CaifError(f"{path}: a text holds half a surrogate pair: {ascii(value):.60}", "write all of it")
         if isinstance(value, dict):
             if wrong := [key for key in value if not isinstance(key, str)]:
                 raise CaifError(f"{path}: key {wrong[0]!r:.60} is not a text", "write it in quotes")

@@ -106,8 +106,10 @@ def _count(answers: Sequence[Answer]) -> Reading:
     letters = [read_letter(answer.text) for answer in answers if not answer.failed]
     first, second = letters.count("A"), letters.count("B")
     if first + second == 0:
-        failed = [answer for answer in answers if answer.failed]
-        return Reading(0, 0, failure(failed[0]), failed[0].detail) if failed else Reading(0, 0, "invalid", _unread(answers))
+        for answer in answers:
+            if answer.failed:
+                return Reading(0, 0, failure(answer), answer.detail)
+        return Reading(0, 0, "invalid", _unread(answers))
     return Reading(math.log((first + 0.5) / (second + 0.5)), (first + second) / len(answers))
 
 

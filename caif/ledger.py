@@ -74,7 +74,8 @@ class Ledger:
     def spent(self) -> dict[str, Spent]:
         """Return calls and tokens by stage."""
         with self._errors_told():
-            rows = self._db.execute("select stage, count(*), sum(tokens_in), sum(tokens_out) from answers group by stage")
+            sums = "count(*), sum(tokens_in), sum(tokens_out)"
+            rows = self._db.execute(f"select stage, {sums} from answers group by stage")
             return {stage: Spent(*numbers) for stage, *numbers in rows}
 
     @contextmanager

@@ -47,7 +47,7 @@ def test_a_run_killed_at_random_moments_ends_like_one_that_was_not(tmp_path: Pat
     length = time.monotonic() - started
     chance = random.Random(seed)
     kills = 0
-    for _ in range(6):
+    for _ in range(4):
         run = start(file, tmp_path / "killed")
         try:
             run.wait(chance.uniform(0.3, 0.9) * length)

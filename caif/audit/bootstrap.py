@@ -14,7 +14,8 @@ def interval(values: Sequence[float], draws: int, seed: int, level: float = 0.95
     import numpy as np
 
     if not values:
-        raise CaifError("there is nothing to average: no prompt has a usable answer", "see the counts: caif show", code=FAILED)
+        what = "there is nothing to average: no prompt has a usable answer"
+        raise CaifError(what, "see the counts: caif show", code=FAILED)
     array = np.asarray(values, dtype=float)
     picks = np.random.default_rng(seed).integers(0, len(array), size=(draws, len(array)))
     means = array[picks].mean(axis=1)

@@ -8,6 +8,7 @@ so; if too many fail, the stage stops and goes on where it was when run again.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol, runtime_checkable
 
 from caif.config import Exec
@@ -18,7 +19,7 @@ from caif.ledger import TEMPLATE_VERSION, Ledger
 from caif.models.remote import Done, Remote
 
 Track = Callable[[Iterable[Sequence[int]], int, str], Iterable[Sequence[int]]]
-"""Shows progress over batches of row numbers: (batches, rows in all, label)."""
+"""Shows progress over batches of row numbers: (batches, rows in all, label). Taking the next batch is what works."""
 
 
 @runtime_checkable
@@ -75,11 +76,11 @@ class Engine:
             raise CaifError(f"{model.id} gives no log-probabilities", 'use method = "votes", or a model that scores')
         remote = Remote(self.settings)
 
-        def run_each(rows: Sequence[int], done: Done) -> None:
+        def run_each(rows: Sequence[int], done: Done) -> Iterable[list[int]]:
             def checked(row: int, answer: Answer) -> None:
                 done(row, *_complete(model, [questions[row]], [answer]))
 
-            remote.score(model, [(i, questions[i]) for i in rows], checked)
+            return remote.score(model, [(i, questions[i]) for i in rows], checked)
 
         return self._remote(model, keys, run_each)
 
@@ -106,7 +107,7 @@ class Engine:
         self,
         model: Model,
         keys: Sequence[str],
-        run: Callable[[Sequence[int], Done], None],
+        run: Callable[[Sequence[int], Done], Iterable[list[int]]],
     ) -> list[Answer]:
         known = self.ledger.get(keys)
         missing = list({key: i for i, key in enumerate(keys) if key not in known}.values())
@@ -121,7 +122,9 @@ class Engine:
                 known[keys[row]] = answer
 
         if missing:
-            run(missing, done)
+            there = [i for i, key in enumerate(keys) if key in known]
+            for _ in self.track(chain([there], run(missing, done)), len(keys), self.stage):
+                pass
         return self._unless_too_many_failed(model, keys, known, failed)
 
     def _unless_too_many_failed(

@@ -9,7 +9,7 @@ from langchain_openai import ChatOpenAI
 
 from caif.errors import CaifError
 from caif.hookspecs import Answer, Question
-from caif.models.remote import read_message
+from caif.models.replies import read_message
 
 TOP = 20
 FIRST_TOKEN: dict[str, Any] = {"logprobs": True, "top_logprobs": TOP, "max_tokens": 1, "temperature": 0}
@@ -38,8 +38,8 @@ class ScoringChat(ChatOpenAI):
                 'set method = "votes" for this source, or use a server that returns top_logprobs',
             )
         listed = {top["token"]: float(top["logprob"]) for top in content[0]["top_logprobs"]}
-        # A choice that is not listed is less likely than the last listed token and has at most what the listed ones leave
-        # over; those bounds are what is known. Without the second, a server that lists one token would look undecided.
+        # A choice that is not listed is less likely than the last listed token and has at most what the listed ones
+        # leave over; those bounds are what is known. Without the second, a server that lists one would look undecided.
         left = 1 - sum(map(math.exp, listed.values()))
         bound = min(*listed.values(), math.log(left)) if left > 0 else NEVER
         if not any(choice in listed for choice in question.choices):

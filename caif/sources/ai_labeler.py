@@ -41,7 +41,7 @@ def ai_labeler(
 
 
 def pair_up(samples: Sequence[Completion], per_prompt: int) -> tuple[list[Comparison], list[Rejected]]:
-    """Return at most `per_prompt` comparisons of each prompt's different answers, and the samples that are of no use."""
+    """Return at most `per_prompt` comparisons of each prompt's different answers, and the samples of no use."""
     answers: dict[str, dict[str, Completion]] = {}
     useless: list[Rejected] = []
     for sample in samples:
@@ -52,7 +52,8 @@ def pair_up(samples: Sequence[Completion], per_prompt: int) -> tuple[list[Compar
             useless.append(Rejected(where=sample.id, reason="identical answers", detail=several[sample.text].id))
     comparisons = []
     for several in answers.values():
-        useless += [Rejected(where=s.id, reason="no second answer to compare with") for s in several.values() if len(several) == 1]
+        if len(several) == 1:
+            useless += [Rejected(where=sample.id, reason="no second answer to compare with") for sample in several.values()]
         for one, other in islice(combinations(several.values(), 2), per_prompt):
             comparisons.append(Comparison(prompt=one.prompt, a=one.text, b=other.text))
     return comparisons, useless

@@ -33,7 +33,8 @@ def contrast(
         pairs = [(prompt, principle) for prompt, principle in drawn if principle is not None and principle.instruct]
         without = [prompt for prompt, principle in drawn if principle is None or not principle.instruct]
         yield from (Rejected(where=prompt.id, reason="no principle with an instruct applies") for prompt in without)
-        talks = [_under(p.instruct, prompt.chat) for prompt, p in pairs] + [_under(p.oppose, prompt.chat) for prompt, p in pairs]
+        talks = [_under(principle.instruct, prompt.chat) for prompt, principle in pairs]
+        talks += [_under(principle.oppose, prompt.chat) for prompt, principle in pairs]
         requests = [Request(prompt.id, talk) for (prompt, _), talk in zip(pairs * 2, talks, strict=True)]
         answers = context.ask(context.model(model), requests, Params(temperature, max_tokens))
         asked = []

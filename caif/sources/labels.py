@@ -1,7 +1,7 @@
 """From a judgement to a preference: soft, with its principle, or nothing.
 
-A failure says nothing. A tie says that neither answer is to be preferred: a row would have to name one all the same, and
-whoever reads rows as hard pairs would take the toss for a label. Both stay in the judgements, where they are counted.
+A failure says nothing. A tie says that neither answer is to be preferred: a row would have to name one all the same,
+and whoever reads rows as hard pairs would take the toss for a label. Both stay in the judgements and are counted there.
 """
 
 from collections.abc import Iterator

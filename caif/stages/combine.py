@@ -29,7 +29,8 @@ def combine(work: Work, asked: Artifact, *feedback: Artifact | None, cfg: Combin
     preferences = [_upright(row) for source in sources for row in _kept(work, source, source.rows(Preference), cfg)]
     ratings = [row for source in sources for row in _kept(work, source, source.rows(Rating), cfg)]
     if ratings and len({row.up for row in ratings}) == 1:
-        work.tell.warn(f"combine: all {len(ratings)} thumbs point {'up' if ratings[0].up else 'down'}, so no pair can be made of them")
+        way = "up" if ratings[0].up else "down"
+        work.tell.warn(f"combine: all {len(ratings)} thumbs point {way}, so no pair can be made of them")
     paired, ratings = pair_thumbs(ratings)
     work.draft.count("pairs from thumbs", len(paired))
     unique = _merged(work, [*preferences, *paired])

