@@ -84,4 +84,4 @@ def _container(annotation: Any) -> Any:
 
 def _keys(annotation: Any) -> list[str]:
     model = _container(annotation)
-    return list(model.model_fields) if isinstance(model, type) else []
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []

@@ -9,7 +9,7 @@ What cannot be read as a verdict is a failure of its own kind, never a tie and n
 import math
 import re
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from caif.constitution import Principle
 from caif.data import Comparison, Judgement, Prompt, Verdict
@@ -131,7 +131,8 @@ def failure(answer: Answer) -> Verdict:
 
 
 def _judgement(c: Comparison, p: Principle, name: str, source: str, ab: Reading, ba: Reading) -> Judgement:
-    about = {"comparison": c, "principle": p.id, "objective": p.objective, "judge": name, "source": source}
+    about: dict[str, Any] = {"comparison": c, "principle": p.id, "objective": p.objective}
+    about |= {"judge": name, "source": source}
     for reading in (ab, ba):
         if reading.verdict is not None:
             return Judgement(**about, verdict=reading.verdict, reason=reading.reason)

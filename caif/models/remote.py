@@ -160,14 +160,12 @@ class Remote:
                 return answer if attempt == 1 or answer.detail else answer._replace(detail=f"{attempt} attempts")
 
     def _backoff(self, attempt: int) -> float:
-        return random.uniform(0.5, 1.0) * self.settings.backoff * 2 ** min(attempt - 1, LONGEST_BACKOFF)
+        return random.uniform(0.5, 1.0) * self.settings.backoff * 2.0 ** min(attempt - 1, LONGEST_BACKOFF)
 
     def _out_of_patience(self, error: Exception, wait: float) -> CaifError:
-        return CaifError(
-            f"the server has not answered a single row for {self.settings.patience:g} s: {name_of(error)}, wait {wait:.0f} s",
-            "nothing that was answered is lost: run again later to go on",
-            code=STOPPED,
-        )
+        what = f"the server has not answered a single row for {self.settings.patience:g} s"
+        remedy = "nothing that was answered is lost: run again later to go on"
+        return CaifError(f"{what}: {name_of(error)}, next try in {wait:.0f} s", remedy, code=STOPPED)
 
 
 @functools.cache

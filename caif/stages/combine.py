@@ -6,7 +6,7 @@ on prompts held out for evaluation, and on a share of all others, are never trai
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from caif.config import Combine
@@ -119,7 +119,7 @@ def _at_most(work: Work, rows: list[Preference], limit: int, seed: int) -> list[
     return [row for row in rows if row.id not in dropped]
 
 
-def _split(row: R, splits: dict[str, str], cfg: Combine, seed: int) -> R:
+def _split(row: R, splits: Mapping[str, str], cfg: Combine, seed: int) -> R:
     split = splits.get(row.prompt.opening, "train")
     if split == "train":
         split = split_of(row.prompt, cfg.heldout, "combine", seed)

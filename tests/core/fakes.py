@@ -43,7 +43,11 @@ class Scripted(BaseChatModel):
         return "scripted"
 
     def _generate(
-        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: CallbackManagerForLLMRun | None = None, **_: Any
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **_: Any,
     ) -> ChatResult:
         del stop, run_manager
         talk = [{"role": ROLES[m.type], "content": str(m.content)} for m in messages]
@@ -91,15 +95,27 @@ def stage(name: str, rows: Sequence[Row] = (), also: Callable[[Work], None] | No
 
 def stored_law(law: Constitution = LAW) -> Any:
     """Return the stage that stores a constitution."""
-    return stage("constitution", also=lambda work: (work.draft.folder / "constitution.json").write_text(law.model_dump_json()) and None)
+    return stage(
+        "constitution",
+        also=lambda work: (work.draft.folder / "constitution.json").write_text(law.model_dump_json()) and None,
+    )
 
 
 Ask = Callable[[Sequence[Request]], list[Answer]]
 
 
-def context(ask: Ask | None = None, score: Callable[[Sequence[Question]], list[Answer]] | None = None, **fields: Any) -> FeedbackContext:
+def context(
+    ask: Ask | None = None, score: Callable[[Sequence[Question]], list[Answer]] | None = None, **fields: Any
+) -> FeedbackContext:
     """Return what a feedback source is given, with someone's model behind `ask` and `score`."""
-    given: dict[str, Any] = {"source": "test", "prompts": [], "samples": [], "revisions": [], "constitution": LAW, "seed": 0}
+    given: dict[str, Any] = {
+        "source": "test",
+        "prompts": [],
+        "samples": [],
+        "revisions": [],
+        "constitution": LAW,
+        "seed": 0,
+    }
     return FeedbackContext(
         **given | fields,
         model=lambda spec: Model(spec.use, None),  # type: ignore[arg-type]

@@ -32,9 +32,16 @@ Behave = Callable[[dict[str, Any], int], Reply]
 def said(content: str | None, finish: str = "stop", **message: Any) -> Reply:
     """Return an ordinary completion."""
     logprobs = message.pop("logprobs", None)
-    choice = {"index": 0, "message": {"role": "assistant", "content": content} | message, "finish_reason": finish, "logprobs": logprobs}
+    choice = {
+        "index": 0,
+        "message": {"role": "assistant", "content": content} | message,
+        "finish_reason": finish,
+        "logprobs": logprobs,
+    }
     usage = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
-    return Reply({"id": "x", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice], "usage": usage})
+    return Reply(
+        {"id": "x", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice], "usage": usage}
+    )
 
 
 def failed(status: int, message: str = "no", headers: dict[str, str] | None = None, **more: Any) -> Reply:
@@ -86,7 +93,9 @@ def serving(behave: Behave) -> Iterator[Stub]:
             reply = stub.answer(request)
             body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
             self.send_response(reply.status)
-            for name, value in ({"Content-Type": "application/json", "Content-Length": str(len(body))} | reply.headers).items():
+            for name, value in (
+                {"Content-Type": "application/json", "Content-Length": str(len(body))} | reply.headers
+            ).items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
@@ -114,7 +123,9 @@ QUICK = {"backoff": 0.005, "patience": 60.0, "timeout": 60.0, "max_failures": 0.
 
 def engine(folder: Path, **settings: Any) -> Engine:
     """Return a real engine on a real ledger, with waits short enough for a test."""
-    return Engine(Ledger(folder / "ledger.db"), Exec(**QUICK | settings), "test", 0, lambda batches, total, label: batches)
+    return Engine(
+        Ledger(folder / "ledger.db"), Exec(**QUICK | settings), "test", 0, lambda batches, total, label: batches
+    )
 
 
 def model(stub: Stub, key: str = "sk-CANARY0123456789abcdef") -> Model:
@@ -132,7 +143,9 @@ def ask(engine: Engine, model: Model, *texts: str) -> list[Answer]:
 
 
 def score(engine: Engine, model: Model, *texts: str) -> list[Answer]:
-    return engine.score(model, [Question(f"row {text}", [{"role": "user", "content": text}], ("A", "B")) for text in texts])
+    return engine.score(
+        model, [Question(f"row {text}", [{"role": "user", "content": text}], ("A", "B")) for text in texts]
+    )
 
 
 def text_of(request: dict[str, Any]) -> str:

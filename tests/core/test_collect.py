@@ -21,7 +21,9 @@ LABEL = Preference(prompt=PROMPT, chosen="x", rejected="y", probability=0.8, obj
 COMPARED = Comparison(prompt=PROMPT, a="x", b="y")
 
 
-def collected(home: Path, say: Callable[[FeedbackContext], Iterable[Any]], prompts: list[Prompt] | None = None) -> Artifact:
+def collected(
+    home: Path, say: Callable[[FeedbackContext], Iterable[Any]], prompts: list[Prompt] | None = None
+) -> Artifact:
     """Run the stage for real with a source that says this."""
 
     @hookimpl
@@ -51,7 +53,13 @@ def test_every_row_is_kept_and_every_failure_counted(tmp_path: Path) -> None:
     made = collected(tmp_path, lambda _: rows)
     assert [len(made.rows(kind)) for kind in (Preference, Rating, Judgement, Rejected)] == [1, 1, 5, 2]
     told = {what: n for what, n in made.counts.items() if ":" in what}
-    assert told == {"verdict: a": 1, "verdict: tie": 1, "verdict: refused": 1, "verdict: error": 2, "rejected: identical answers": 2}
+    assert told == {
+        "verdict: a": 1,
+        "verdict: tie": 1,
+        "verdict: refused": 1,
+        "verdict: error": 2,
+        "rejected: identical answers": 2,
+    }
 
 
 def test_a_row_said_twice_is_kept_once_and_counted(tmp_path: Path) -> None:
@@ -64,7 +72,14 @@ def test_a_row_said_twice_is_kept_once_and_counted(tmp_path: Path) -> None:
 def test_a_source_without_a_usable_row_fails_with_its_reasons(tmp_path: Path) -> None:
     """RELIABILITY 13: a judge that only likes a place gives ties alone, so the run stops and says so."""
     with pytest.raises(CaifError, match=r"no usable rows \(2 verdict: tie, 1 rejected: identical answers\)") as caught:
-        collected(tmp_path, lambda _: [judgement("tie", p_a=0.5), judgement("tie", p_a=0.5, judge="k"), Rejected(where="f", reason="identical answers")])
+        collected(
+            tmp_path,
+            lambda _: [
+                judgement("tie", p_a=0.5),
+                judgement("tie", p_a=0.5, judge="k"),
+                Rejected(where="f", reason="identical answers"),
+            ],
+        )
     assert caught.value.code == FAILED
     with pytest.raises(CaifError, match="it gave nothing"):
         collected(tmp_path, lambda _: [])

@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,20 @@ thumbs = st.lists(
 
 
 def thumb(completion: str, up: bool, prompt: Prompt = PROMPT, **fields: Any) -> Rating:
-    return Rating(**{"prompt": prompt, "completion": completion, "up": up, "objective": "o", "source": "people"} | fields)
+    return Rating(
+        **{"prompt": prompt, "completion": completion, "up": up, "objective": "o", "source": "people"} | fields
+    )
 
 
 def pair(n: int, probability: float = 0.8, **fields: Any) -> Preference:
-    about = {"prompt": Prompt.of(f"p{n}"), "chosen": "x", "rejected": "y", "probability": probability, "objective": "o", "source": "ai"}
+    about = {
+        "prompt": Prompt.of(f"p{n}"),
+        "chosen": "x",
+        "rejected": "y",
+        "probability": probability,
+        "objective": "o",
+        "source": "ai",
+    }
     return Preference(**about | fields)
 
 
@@ -41,7 +51,13 @@ def ids(rows: Any) -> set[str]:
     return {row.id for row in rows}
 
 
-def mixed(home: Path, sources: dict[str, list[Row]], asked: list[Prompt] | None = None, tell: Tell | None = None, **options: Any) -> Artifact:
+def mixed(
+    home: Path,
+    sources: dict[str, list[Row]],
+    asked: list[Prompt] | None = None,
+    tell: Tell | None = None,
+    **options: Any,
+) -> Artifact:
     """Run the stage for real on sources with these rows."""
     run = run_with(home, feedback=[Source(use="thumbs", name=name) for name in sources] or (), seed=3)
     if tell:
@@ -92,6 +108,13 @@ def test_the_order_of_thumbs_changes_nothing(ratings: list[Rating], chance: rand
     assert ids(rest) == ids(rest2)
 
 
+def test_weights_do_not_depend_on_the_order_of_votes() -> None:
+    """0.1 + 0.2 + 0.3 is not 0.3 + 0.2 + 0.1 to a computer; the pair's weight, and so its id, is the same all the same."""
+    votes = [thumb("a", True, weight=weight, rater=str(weight)) for weight in (0.1, 0.2, 0.3)]
+    found = {pair_thumbs([*order, thumb("b", False)])[0][0].id for order in permutations(votes)}
+    assert len(found) == 1
+
+
 @given(thumbs)
 def test_pairs_of_a_prompt_weigh_no_more_than_its_thumbs(ratings: list[Rating]) -> None:
     """Six pairs of five thumbs are no six opinions."""
@@ -110,7 +133,12 @@ def test_contradictory_thumbs_on_one_answer_give_no_pair() -> None:
     """RELIABILITY 26: as many up as down is neither, and 0.1 + 0.2 against 0.3 is as many."""
     ratings = [thumb("a", True, rater="1"), thumb("a", False, rater="2"), thumb("b", False, rater="1")]
     assert pair_thumbs(ratings) == ([], ratings)
-    even = [thumb("a", True, weight=0.1), thumb("a", True, weight=0.2), thumb("a", False, weight=0.3), thumb("b", False)]
+    even = [
+        thumb("a", True, weight=0.1),
+        thumb("a", True, weight=0.2),
+        thumb("a", False, weight=0.3),
+        thumb("b", False),
+    ]
     assert pair_thumbs(even) == ([], even)
 
 
@@ -125,12 +153,22 @@ def test_answers_to_different_prompts_are_never_paired() -> None:
 def test_a_pair_of_thumbs_says_where_it_comes_from(tmp_path: Path) -> None:
     """Both sources on the pair; the weaker thumb is its weight."""
     ((row,), rest) = pair_thumbs([thumb("good", True, source="b", weight=0.5), thumb("bad", False, source="a")])
-    assert (row.chosen, row.rejected, row.source, row.weight, row.probability, rest) == ("good", "bad", "a+b", 0.5, 1.0, [])
+    assert (row.chosen, row.rejected, row.source, row.weight, row.probability, rest) == (
+        "good",
+        "bad",
+        "a+b",
+        0.5,
+        1.0,
+        [],
+    )
 
 
 def test_weights_multiply_and_caps_cut_by_source(tmp_path: Path) -> None:
     """A source counts as much as it is given, and no more of its rows than its cap; what is cut is counted."""
-    sources: dict[str, list[Row]] = {"ai": [pair(n) for n in range(20)], "people": [pair(n, source="people", weight=2.0) for n in range(5)]}
+    sources: dict[str, list[Row]] = {
+        "ai": [pair(n) for n in range(20)],
+        "people": [pair(n, source="people", weight=2.0) for n in range(5)],
+    }
     made = mixed(tmp_path, sources, weights={"people": 3.0}, caps={"ai": 7})
     rows = made.rows(Preference)
     assert Counter(row.source for row in rows) == {"ai": 7, "people": 5}
@@ -187,10 +225,16 @@ def test_no_prompt_is_in_both_splits(tmp_path: Path) -> None:
 def test_what_is_held_out_for_evaluation_stays_held_out_later_turns_too(tmp_path: Path) -> None:
     """A thumb on the third turn of a held-out conversation must not be trained on."""
     asked = [Prompt.of("q", source="file").but(split="heldout"), Prompt.of("r")]
-    later = Prompt(messages=(*asked[0].messages, Message(role="assistant", content="yes"), Message(role="user", content="more")))
+    later = Prompt(
+        messages=(*asked[0].messages, Message(role="assistant", content="yes"), Message(role="user", content="more"))
+    )
     rows: list[Row] = [thumb("a", True, p) for p in (asked[0], later, asked[1])]
     made = mixed(tmp_path, {"people": rows}, asked, heldout=0.0)
-    assert {row.prompt.messages[-1].content: row.prompt.split for row in made.rows(Rating)} == {"q": "heldout", "more": "heldout", "r": "train"}
+    assert {row.prompt.messages[-1].content: row.prompt.split for row in made.rows(Rating)} == {
+        "q": "heldout",
+        "more": "heldout",
+        "r": "train",
+    }
 
 
 @pytest.mark.parametrize("rows", [[], [pair(0, weight=0.0)]])

@@ -16,7 +16,11 @@ BASE = 'name = "x"\nconstitution = "law.toml"\n[prompts]\nuse = "jsonl"\npath = 
 Write = Callable[[str], Path]
 
 plain = st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | st.text(max_size=20)
-values = st.recursive(plain, lambda x: st.lists(x, max_size=3) | st.dictionaries(st.from_regex(r"[a-z_-]{1,6}", fullmatch=True), x, max_size=3), max_leaves=6)
+values = st.recursive(
+    plain,
+    lambda x: st.lists(x, max_size=3) | st.dictionaries(st.from_regex(r"[a-z_-]{1,6}", fullmatch=True), x, max_size=3),
+    max_leaves=6,
+)
 
 
 @pytest.fixture
@@ -58,14 +62,29 @@ def toml(value: Any) -> str:
         ("[exec]\nconcurency = 3", "exec.concurency: unknown key; did you mean 'concurrency'?"),
         ('[generat]\nmodel = "hf:x"', "generat: unknown key; did you mean 'generate'?"),
         ('[models.small]\nuse = "hf:x"\nrevison = "a"', "models.small.revison: unknown key; did you mean 'revision'?"),
-        ('[[feedback]]\nuse = "ai-labeler"\njudge = {usee = "hf:x"}', "feedback[0]: judge: use: is required and missing"),
+        (
+            '[[feedback]]\nuse = "ai-labeler"\njudge = {usee = "hf:x"}',
+            "feedback[0]: judge: use: is required and missing",
+        ),
         ('[[feedback]]\nname = "x"', "feedback[0].use: is required and missing"),
-        ('[generate]\nmodel = "hf:x"\nsamples = 0', "generate.samples: input should be greater than or equal to 1, not 0"),
-        ('[models]\nsmall = "hf:x"\n[sft]\nmodel = "smal"', "sft.model: no model 'smal' in [models]; did you mean 'small'?"),
-        ('[[feedback]]\nuse = "thumbs"\n[combine]\nweights = {thumb = 2}', "no feedback source 'thumb'; did you mean 'thumbs'?"),
+        (
+            '[generate]\nmodel = "hf:x"\nsamples = 0',
+            "generate.samples: input should be greater than or equal to 1, not 0",
+        ),
+        (
+            '[models]\nsmall = "hf:x"\n[sft]\nmodel = "smal"',
+            "sft.model: no model 'smal' in [models]; did you mean 'small'?",
+        ),
+        (
+            '[[feedback]]\nuse = "thumbs"\n[combine]\nweights = {thumb = 2}',
+            "no feedback source 'thumb'; did you mean 'thumbs'?",
+        ),
         ('[[feedback]]\nuse = "thumbs"\n[[feedback]]\nuse = "thumbs"', "two sources are called 'thumbs'"),
         ("[generate]\nsamples = 2", "generate.model: is required and missing"),
-        ('[rl]\nmodel = "hf:x"\nweights = {a = nan}\nrewards = {b = "c"}', "rl.weights.a: input should be a finite number"),
+        (
+            '[rl]\nmodel = "hf:x"\nweights = {a = nan}\nrewards = {b = "c"}',
+            "rl.weights.a: input should be a finite number",
+        ),
     ],
 )
 def test_a_mistake_is_told_by_its_key(write: Write, section: str, message: str) -> None:
@@ -96,7 +115,26 @@ def test_a_section_that_needs_another_says_which(write: Write, section: str, mes
     assert message in refused(write(BASE + section))
 
 
-@pytest.mark.parametrize("name", ["../../etc/x", "/etc/x", "a\0b", "a" * 300, "CON", "con.txt", "nul", "", ".", "..", "a/b", "a\\b", "-x", "a\n", "ä"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../etc/x",
+        "/etc/x",
+        "a\0b",
+        "a" * 300,
+        "CON",
+        "con.txt",
+        "nul",
+        "",
+        ".",
+        "..",
+        "a/b",
+        "a\\b",
+        "-x",
+        "a\n",
+        "ä",
+    ],
+)
 @pytest.mark.parametrize("place", ["run", "source", "part", "model"])
 def test_a_name_that_is_no_safe_folder_name_is_refused(write: Write, name: str, place: str) -> None:
     """RELIABILITY 30: names become folders, so a name cannot leave the home folder or be a device."""
@@ -136,13 +174,18 @@ def test_a_secret_is_refused_and_not_shown(write: Write, section: str) -> None:
     assert "CANARY" not in refused(write(BASE + section))
 
 
-@pytest.mark.parametrize("override", ["api_key=CANARY", "name.password=CANARY", "models.m.token=CANARY", "name.x.y=CANARY"])
+@pytest.mark.parametrize(
+    "override", ["api_key=CANARY", "name.password=CANARY", "models.m.token=CANARY", "name.x.y=CANARY"]
+)
 def test_a_secret_in_an_override_is_refused_and_not_shown(write: Write, override: str) -> None:
     """Overrides go through the same door."""
     assert "CANARY" not in refused(write(BASE), override)
 
 
-@pytest.mark.parametrize("word", ["risk-assessment-of-something", "hf_models/my_model_of_the_day", "a token is 4 letters", "The bearer of news"])
+@pytest.mark.parametrize(
+    "word",
+    ["risk-assessment-of-something", "hf_models/my_model_of_the_day", "a token is 4 letters", "The bearer of news"],
+)
 def test_ordinary_texts_are_not_taken_for_secrets(write: Write, word: str) -> None:
     """The shapes are narrow enough to write about."""
     assert read(write(f'{BASE}note = "{word}"')).prompts.options["note"] == word
@@ -177,7 +220,16 @@ def test_an_override_that_is_no_toml_is_a_text_and_never_a_crash(write: Write, t
 
 @pytest.mark.parametrize(
     ("override", "value"),
-    [("x=word", "word"), ("x=", ""), ("x=a=b", "a=b"), ("x=1\ny=2", "1\ny=2"), ("x=0.1", 0.1), ("x=1e-5", 1e-5), ("x=#a", "#a"), ("x=[1, 2]", [1, 2])],
+    [
+        ("x=word", "word"),
+        ("x=", ""),
+        ("x=a=b", "a=b"),
+        ("x=1\ny=2", "1\ny=2"),
+        ("x=0.1", 0.1),
+        ("x=1e-5", 1e-5),
+        ("x=#a", "#a"),
+        ("x=[1, 2]", [1, 2]),
+    ],
 )
 def test_overrides_read_as_people_write_them(write: Write, override: str, value: object) -> None:
     """No quotes for a word, numbers as numbers, the first = divides."""

@@ -16,9 +16,7 @@ from caif.errors import WRONG, CaifError
 
 SHIPPED = sorted((Path(__file__).parents[2] / "constitutions").glob("*.toml"))
 HEAD = 'name = "law"\n[objectives]\nhonesty = "True."\n[terms]\nassistant = "the assistant"\n'
-PRINCIPLE = (
-    '[[principles]]\nid = "{id}"\nobjective = "honesty"\ncritique = "Is it true?"\nrevision = "Make it true."\ncompare = "Which is truer?"\n'
-)
+PRINCIPLE = '[[principles]]\nid = "{id}"\nobjective = "honesty"\ncritique = "Is it true?"\nrevision = "Make it true."\ncompare = "Which is truer?"\n'
 
 Refused = Callable[[str], str]
 
@@ -79,7 +77,16 @@ def test_no_term_is_left_unfilled_in_a_shipped_constitution(file: Path) -> None:
 
 @pytest.mark.parametrize(
     "template",
-    ["{{ ''.__class__ }}", "{{ 'a'*10**9 }}", "{x.__class__}", "{% for x in y %}", "{unknown}", "{ assistant.__init__ }", "{0}", "{assistant!r}"],
+    [
+        "{{ ''.__class__ }}",
+        "{{ 'a'*10**9 }}",
+        "{x.__class__}",
+        "{% for x in y %}",
+        "{unknown}",
+        "{ assistant.__init__ }",
+        "{0}",
+        "{assistant!r}",
+    ],
 )
 def test_what_looks_like_a_template_is_refused_by_key(refused: Refused, template: str) -> None:
     """RELIABILITY 28: a constitution is data; no expression in it is looked at, let alone run."""
@@ -105,7 +112,10 @@ def test_a_declared_term_is_filled_and_other_braces_stay(tmp_path: Path) -> None
         "Is it true?", "Does {assistant} give {'a': 1}, {} or { x, y }?"
     )
     (tmp_path / "law.toml").write_text(text)
-    assert read(tmp_path / "law.toml").principles[0].critique == "Does {name} the \\1 helper give {'a': 1}, {} or { x, y }?"
+    assert (
+        read(tmp_path / "law.toml").principles[0].critique
+        == "Does {name} the \\1 helper give {'a': 1}, {} or { x, y }?"
+    )
 
 
 def test_no_principles_is_refused(refused: Refused) -> None:
@@ -142,7 +152,10 @@ def test_a_broken_line_is_named(refused: Refused) -> None:
     ("line", "message"),
     [
         ('critque = "x"', "principles[0].critque: unknown key; did you mean 'critique'?"),
-        ('objective = "honesti"', "principles[0].objective: 'honesti' is not one of [objectives]; did you mean 'honesty'?"),
+        (
+            'objective = "honesti"',
+            "principles[0].objective: 'honesti' is not one of [objectives]; did you mean 'honesty'?",
+        ),
         ("weight = -1", "principles[0].weight"),
         ("weight = nan", "principles[0].weight"),
         ("weight = inf", "principles[0].weight"),
@@ -183,7 +196,9 @@ def test_a_principles_digest_changes_with_nothing_else(fields: dict[str, object]
 def test_principles_are_drawn_by_weight() -> None:
     """5,000 prompts: each principle's count is within four standard deviations of its share, and weight 0 is never drawn."""
     weights = {"a": 1.0, "b": 2.0, "c": 5.0, "never": 0.0}
-    drawn = Counter(law(*(principle(n, weight=w) for n, w in weights.items())).draw(Prompt.of(f"q{n}"), 7).id for n in range(5000))  # type: ignore[union-attr]
+    drawn = Counter(
+        law(*(principle(n, weight=w) for n, w in weights.items())).draw(Prompt.of(f"q{n}"), 7).id for n in range(5000)
+    )  # type: ignore[union-attr]
     assert "never" not in drawn
     for name, weight in weights.items():
         share = weight / 8
@@ -230,6 +245,8 @@ def test_toml_yaml_and_json_say_the_same(tmp_path: Path) -> None:
     """The format of the file is no part of the constitution."""
     (tmp_path / "a.toml").write_text(HEAD + PRINCIPLE.format(id="p"))
     (tmp_path / "a.json").write_text(read(tmp_path / "a.toml").model_dump_json())
-    fields = "id: p\n  objective: honesty\n  critique: Is it true?\n  revision: Make it true.\n  compare: Which is truer?"
+    fields = (
+        "id: p\n  objective: honesty\n  critique: Is it true?\n  revision: Make it true.\n  compare: Which is truer?"
+    )
     (tmp_path / "a.yaml").write_text(f"name: law\nobjectives: {{honesty: True.}}\nprinciples:\n- {fields}\n")
     assert len({read(tmp_path / f"a.{suffix}").digest for suffix in ("toml", "json", "yaml")}) == 1

@@ -31,7 +31,16 @@ def test_a_refusal_is_known_by_how_it_begins(said: str, refusal: bool) -> None:
 
 @pytest.mark.parametrize(
     ("said", "words", "sentences"),
-    [("", 0, 0), ("  ", 0, 0), ("One", 1, 1), ("One. Two!", 2, 2), ("Really?! Yes…", 2, 1), ("3.14 is pi.", 3, 1), ("No end", 2, 1), ("A.\nB.", 2, 2)],
+    [
+        ("", 0, 0),
+        ("  ", 0, 0),
+        ("One", 1, 1),
+        ("One. Two!", 2, 2),
+        ("Really?! Yes…", 2, 1),
+        ("3.14 is pi.", 3, 1),
+        ("No end", 2, 1),
+        ("A.\nB.", 2, 2),
+    ],
 )
 def test_words_and_sentences_are_counted(said: str, words: int, sentences: int) -> None:
     """A number is no end of a sentence; a text without an end is one sentence."""
@@ -51,7 +60,12 @@ def test_the_built_in_metrics_give_0_or_1() -> None:
     example = metrics.matches(pattern="for example", at_least=2)
     assert [example(PROMPT, said) for said in ("For example, for EXAMPLE", "for example", "")] == [1.0, 0.0, 0.0]
     short = metrics.at_most(words=3, sentences=1)
-    assert [short(PROMPT, said) for said in ("One two three.", "One two three four.", "A. B.", " ")] == [1.0, 0.0, 0.0, 0.0]
+    assert [short(PROMPT, said) for said in ("One two three.", "One two three four.", "A. B.", " ")] == [
+        1.0,
+        0.0,
+        0.0,
+        0.0,
+    ]
     assert metrics.word_count()(PROMPT, "one two") == 2.0
 
 

@@ -10,12 +10,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from caif.data import Comparison, Completion, Judgement, Message, Preference, Prompt, Rating, Turn, digest, rng, split_of
+from caif.data import (
+    Comparison,
+    Completion,
+    Judgement,
+    Message,
+    Preference,
+    Prompt,
+    Rating,
+    Turn,
+    digest,
+    rng,
+    split_of,
+)
 from caif.store import read_rows, write_rows
 from caif.text import is_whole, whole
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
-json_values = st.recursive(scalars, lambda x: st.lists(x, max_size=4) | st.dictionaries(st.text(), x, max_size=4), max_leaves=12)
+json_values = st.recursive(
+    scalars, lambda x: st.lists(x, max_size=4) | st.dictionaries(st.text(), x, max_size=4), max_leaves=12
+)
 texts = st.text(alphabet=st.characters())  # every code point, halves of surrogate pairs too
 PROMPT = Prompt.of("What is rain?", tags=["weather"])
 
@@ -29,7 +43,9 @@ def shuffled(value: Any) -> Any:
 
 def judgement(**changes: Any) -> Judgement:
     comparison = Comparison(prompt=PROMPT, a="Water.", b="Wet.")
-    return Judgement(**{"comparison": comparison, "principle": "p", "objective": "o", "judge": "j", "verdict": "a"} | changes)
+    return Judgement(
+        **{"comparison": comparison, "principle": "p", "objective": "o", "judge": "j", "verdict": "a"} | changes
+    )
 
 
 @given(json_values)
@@ -45,7 +61,9 @@ def test_a_digest_ignores_nothing_but_the_order_of_keys(one: Any, other: Any) ->
     assert (digest(one) == digest(other)) == same
 
 
-@pytest.mark.parametrize(("one", "other"), [(1, "1"), (1, True), (1, 1.0), ("a", "a "), (["ab"], ["a", "b"]), (None, "null"), ({}, [])])
+@pytest.mark.parametrize(
+    ("one", "other"), [(1, "1"), (1, True), (1, 1.0), ("a", "a "), (["ab"], ["a", "b"]), (None, "null"), ({}, [])]
+)
 def test_values_that_look_alike_have_digests_of_their_own(one: object, other: object) -> None:
     """Near misses are other content."""
     assert digest(one) != digest(other)
@@ -156,7 +174,9 @@ def test_a_message_takes_no_other_role_and_no_other_field(field: str) -> None:
         Message.model_validate({"role": "user", "content": "x"} | {field: "tool"})
 
 
-@pytest.mark.parametrize("messages", [(), (Message(role="assistant", content="x"),), (Message(role="user", content=" \n"),)])
+@pytest.mark.parametrize(
+    "messages", [(), (Message(role="assistant", content="x"),), (Message(role="user", content=" \n"),)]
+)
 def test_a_prompt_waits_for_an_answer_to_something(messages: tuple[Message, ...]) -> None:
     """A prompt ends with a user who said something."""
     with pytest.raises(ValidationError):
@@ -178,7 +198,9 @@ def test_any_text_survives_the_disk_or_is_refused_at_once(tmp_path_factory: pyte
     assert read_rows(file, Completion) == [row]
 
 
-@pytest.mark.parametrize("text", ["\x00", "a\x00b", "\u202e\u2066", "\ufeff", "\r\n", "\u2028", "\U0010ffff", "e\u0301", "\x1b[31m"])
+@pytest.mark.parametrize(
+    "text", ["\x00", "a\x00b", "\u202e\u2066", "\ufeff", "\r\n", "\u2028", "\U0010ffff", "e\u0301", "\x1b[31m"]
+)
 def test_odd_but_whole_text_comes_back_as_it_went_in(tmp_path: Path, text: str) -> None:
     """Nothing is normalised, stripped or cut on the way to the disk and back."""
     row = Completion(prompt=Prompt.of("x" + text, tags=[text]), text=text, model="m")

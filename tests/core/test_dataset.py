@@ -14,12 +14,32 @@ from caif.data import Message, Preference, Prompt, Rating
 from caif.dataset import preference_dataset, save, unpaired_dataset
 from caif.store import write_rows
 
-TALK = Prompt(messages=(Message(role="system", content="s"), *PROMPT.messages, Message(role="assistant", content="a"), *PROMPT.messages))
+TALK = Prompt(
+    messages=(
+        Message(role="system", content="s"),
+        *PROMPT.messages,
+        Message(role="assistant", content="a"),
+        *PROMPT.messages,
+    )
+)
 PAIRS = [
-    Preference(prompt=PROMPT, chosen="x", rejected="y", probability=1 / 3, weight=0.1, objective="o", principle="p", source="s", rater="r"),
+    Preference(
+        prompt=PROMPT,
+        chosen="x",
+        rejected="y",
+        probability=1 / 3,
+        weight=0.1,
+        objective="o",
+        principle="p",
+        source="s",
+        rater="r",
+    ),
     Preference(prompt=TALK.but(split="heldout"), chosen="\x00 \u202e", rejected="", probability=0.9, objective="o"),
 ]
-THUMBS = [Rating(prompt=PROMPT, completion="x", up=True, objective="o", reason="good"), Rating(prompt=TALK, completion="y", up=False, objective="o")]
+THUMBS = [
+    Rating(prompt=PROMPT, completion="x", up=True, objective="o", reason="good"),
+    Rating(prompt=TALK, completion="y", up=False, objective="o"),
+]
 
 
 def saved(data: Any, folder: Path) -> Any:
@@ -33,7 +53,18 @@ def test_pairs_come_back_from_disk_with_all_they_carry(tmp_path: Path) -> None:
     """TRL's columns first, then probability and provenance, exactly; each split holds its own rows."""
     data = saved(preference_dataset(PAIRS), tmp_path / "d")
     row = data["train"][0]
-    assert list(row) == ["prompt", "chosen", "rejected", "probability", "principle", "id", "weight", "objective", "source", "rater"]
+    assert list(row) == [
+        "prompt",
+        "chosen",
+        "rejected",
+        "probability",
+        "principle",
+        "id",
+        "weight",
+        "objective",
+        "source",
+        "rater",
+    ]
     assert row["prompt"] == PROMPT.chat
     assert row["chosen"] == [{"role": "assistant", "content": "x"}]
     assert (row["probability"], row["weight"], row["id"], row["principle"]) == (1 / 3, 0.1, PAIRS[0].id, "p")
@@ -71,7 +102,13 @@ def test_trl_takes_the_rows_for_conversations(kind: str) -> None:
 
 
 MANY = [
-    Preference(prompt=Prompt.of(f"q{n}").but(split="heldout" if n % 3 else "train"), chosen=f"x{n}", rejected="y", probability=0.7, objective="o")
+    Preference(
+        prompt=Prompt.of(f"q{n}").but(split="heldout" if n % 3 else "train"),
+        chosen=f"x{n}",
+        rejected="y",
+        probability=0.7,
+        objective="o",
+    )
     for n in range(50)
 ]
 WRITER = """

@@ -103,7 +103,10 @@ def test_known_answers_are_used_as_they_are_and_no_row_is_shifted(tmp_path: Path
 
     class ByRow(Batches):
         def reply(self, requests: Sequence[Request], params: Params, seed: int) -> list[Answer]:
-            return [answer._replace(text=f"to {r.row}") for r, answer in zip(requests, super().reply(requests, params, seed), strict=True)]
+            return [
+                answer._replace(text=f"to {r.row}")
+                for r, answer in zip(requests, super().reply(requests, params, seed), strict=True)
+            ]
 
     for trial in range(10):
         some = random.Random(trial).sample(requests(20), trial * 2)
@@ -170,7 +173,9 @@ def test_the_row_that_asks_is_not_part_of_the_question(tmp_path: Path) -> None:
 
 def test_scores_are_kept_by_their_choices(tmp_path: Path) -> None:
     """One number a choice, in the order of the choices; other choices are another question; the seed is not."""
-    asked = [Question("r", [{"role": "user", "content": "q"}], choices) for choices in (("a", "bb"), ("bb", "a"), ("a",))]
+    asked = [
+        Question("r", [{"role": "user", "content": "q"}], choices) for choices in (("a", "bb"), ("bb", "a"), ("a",))
+    ]
     chat = Batches()
     answers = engine(tmp_path).score(model(chat), asked)
     assert [a.logprobs for a in answers] == [(-1.0, -2.0), (-2.0, -1.0), (-1.0,)]
@@ -184,7 +189,10 @@ class OneFails(Batches):
 
     def reply(self, requests: Sequence[Request], params: Params, seed: int) -> list[Answer]:
         answers = super().reply(requests, params, seed)
-        return [Answer("", "error", detail="out of memory") if r.row == "002" else a for r, a in zip(requests, answers, strict=True)]
+        return [
+            Answer("", "error", detail="out of memory") if r.row == "002" else a
+            for r, a in zip(requests, answers, strict=True)
+        ]
 
 
 def test_a_local_failure_comes_back_and_is_not_stored(tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from caif.errors import WRONG, CaifError
 from caif.files import load, read_text
 
-ALIASES = "\n".join(["a: &a [x,x,x,x,x,x,x,x,x,x]", *(f"{b}: &{b} [*{a},*{a},*{a}]" for a, b in zip("abcde", "bcdef", strict=True))])
+ALIASES = "\n".join(
+    ["a: &a [x,x,x,x,x,x,x,x,x,x]", *(f"{b}: &{b} [*{a},*{a},*{a}]" for a, b in zip("abcde", "bcdef", strict=True))]
+)
 
 
 def refused(tmp_path: Path, name: str, content: str | bytes) -> str:
@@ -37,13 +39,20 @@ def test_a_broken_line_17_is_named(tmp_path: Path) -> None:
     lines = [f"key{n} = {n}" for n in range(1, 20)]
     lines[16] = "key17 = = 17"
     assert "x.toml:17: not valid TOML" in refused(tmp_path, "x.toml", "\n".join(lines))
-    assert "x.yaml:17: not valid YAML" in refused(tmp_path, "x.yaml", "".join(f"k{n}: 1\n" for n in range(16)) + "b: 1: 2\n")
+    assert "x.yaml:17: not valid YAML" in refused(
+        tmp_path, "x.yaml", "".join(f"k{n}: 1\n" for n in range(16)) + "b: 1: 2\n"
+    )
     assert "x.json:17: not valid JSON" in refused(tmp_path, "x.json", "{" + "\n" * 16 + '"a" 1}')
 
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("x.toml", "a = 1\na = 2"), ("x.yaml", "a: 1\na: 2"), ("x.json", '{"a": 1, "a": 2}'), ("y.yaml", "t:\n  a: 1\n  a: 2")],
+    [
+        ("x.toml", "a = 1\na = 2"),
+        ("x.yaml", "a: 1\na: 2"),
+        ("x.json", '{"a": 1, "a": 2}'),
+        ("y.yaml", "t:\n  a: 1\n  a: 2"),
+    ],
 )
 def test_a_key_that_stands_twice_is_refused(tmp_path: Path, name: str, content: str) -> None:
     """Which of the two was meant is not guessed."""
@@ -65,7 +74,9 @@ def test_a_learning_rate_written_1e_5_is_a_number(tmp_path: Path) -> None:
         "a: *unknown", "\x01: 2", "a: &a [*a]", "1: x", "null: x", "- a", "a: 1\n<<: 3",
     ],
 )  # fmt: skip
-def test_yaml_that_is_more_than_plain_values_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> None:
+def test_yaml_that_is_more_than_plain_values_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
     """P4: nothing in a file is run; and what PyYAML does not wrap is an error of caif's all the same."""
     monkeypatch.chdir(tmp_path)
     refused(tmp_path, "x.yaml", content)
@@ -156,9 +167,14 @@ def test_a_missing_file_names_its_neighbours(tmp_path: Path) -> None:
         read_text(tmp_path / "runn.toml")
 
 
-@given(st.sampled_from([".toml", ".yaml", ".json"]), st.text(max_size=200) | st.text('{}[]:,"\'\n -&*!<>=#.0123456789eaT|', max_size=60))
+@given(
+    st.sampled_from([".toml", ".yaml", ".json"]),
+    st.text(max_size=200) | st.text("{}[]:,\"'\n -&*!<>=#.0123456789eaT|", max_size=60),
+)
 @settings(deadline=None, max_examples=300)
-def test_any_content_is_a_table_or_a_caif_error(tmp_path_factory: pytest.TempPathFactory, suffix: str, text: str) -> None:
+def test_any_content_is_a_table_or_a_caif_error(
+    tmp_path_factory: pytest.TempPathFactory, suffix: str, text: str
+) -> None:
     """RELIABILITY 43: a parser raises nothing but its own error, whatever stands in the file."""
     file = tmp_path_factory.getbasetemp() / f"any{suffix}"
     file.write_bytes(text.encode("utf-8", "replace"))

@@ -57,8 +57,12 @@ def test_what_the_judge_is_really_asked(same_as: SameAs, first_token_only: bool,
     same_as(GOLDEN / f"judge-{method}-{'server' if first_token_only else 'local'}.txt", "\n".join(seen))
 
 
-@pytest.mark.parametrize(("name", "prompt", "shots"), [("one-turn", SHORT, []), ("conversation", LONG, []), ("with-examples", LONG, SHOTS)])
-def test_the_critics_and_the_revisers_question(same_as: SameAs, name: str, prompt: Prompt, shots: list[dict[str, str]]) -> None:
+@pytest.mark.parametrize(
+    ("name", "prompt", "shots"), [("one-turn", SHORT, []), ("conversation", LONG, []), ("with-examples", LONG, SHOTS)]
+)
+def test_the_critics_and_the_revisers_question(
+    same_as: SameAs, name: str, prompt: Prompt, shots: list[dict[str, str]]
+) -> None:
     """The revision's conversation is the critique's, the critique, and one request more."""
     critique = critique_messages(prompt, "It falls {from} clouds.", TRUE, shots)
     revision = revision_messages(critique, "It says nothing of why.", TRUE)

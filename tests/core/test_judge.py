@@ -41,7 +41,9 @@ def log_odds(content: float, lean: float, good_first: bool) -> tuple[float, floa
     return -math.log1p(math.exp(-logit)), -math.log1p(math.exp(logit))
 
 
-def judged(score: Callable[[Model, Sequence[Question]], list[Answer]], *pairs: tuple[str, str], min_mass: float = 0.0) -> list[Judgement]:
+def judged(
+    score: Callable[[Model, Sequence[Question]], list[Answer]], *pairs: tuple[str, str], min_mass: float = 0.0
+) -> list[Judgement]:
     comparisons = [Comparison(prompt=PROMPT, a=a, b=b) for a, b in pairs or [(GOOD, BAD), (BAD, GOOD)]]
     bench = Bench(MODEL, lambda *_: [], score, min_mass=min_mass)
     return judge_all(bench, [(c, TRUE) for c in comparisons])
@@ -120,7 +122,9 @@ def test_low_mass_in_one_order_is_enough_to_be_invalid() -> None:
     assert one.verdict == "invalid"
 
 
-@pytest.mark.parametrize("logprobs", [(math.nan, -1.0), (-1.0, math.nan), (math.nan, math.nan), (math.inf, -1.0), (800.0, -1.0), (5.0, 4.0)])
+@pytest.mark.parametrize(
+    "logprobs", [(math.nan, -1.0), (-1.0, math.nan), (math.nan, math.nan), (math.inf, -1.0), (800.0, -1.0), (5.0, 4.0)]
+)
 def test_what_is_no_log_probability_is_an_error(logprobs: tuple[float, float]) -> None:
     """NaN compares false with everything, so it must not reach a comparison and come out as a verdict."""
     for judgement in judged(Scorer(lambda _: logprobs)):
@@ -138,7 +142,9 @@ def test_a_judge_that_is_quite_sure_stays_finite(sure: tuple[float, float]) -> N
         assert (judgement.verdict, judgement.p_a) == ("tie", 0.5)
 
 
-@pytest.mark.parametrize(("finish", "verdict"), [("refused", "refused"), ("filtered", "filtered"), ("error", "error"), ("odd", "error")])
+@pytest.mark.parametrize(
+    ("finish", "verdict"), [("refused", "refused"), ("filtered", "filtered"), ("error", "error"), ("odd", "error")]
+)
 @pytest.mark.parametrize("place", ["first", "second", "both"])
 def test_a_failure_keeps_its_kind_and_its_reason(finish: str, verdict: str, place: str) -> None:
     """RELIABILITY 8: one failed order is a failed judgement, of that kind, with what the model said about it."""
@@ -163,7 +169,10 @@ def test_votes_are_symmetric_and_know_content_from_place() -> None:
     assert [(j.verdict, j.p_a, j.flipped) for j in by_place] == [("tie", 0.5, True)] * 2
 
 
-@given(st.lists(st.sampled_from(["A", "B", "both", ""]), min_size=4, max_size=4), st.lists(st.sampled_from(["A", "B", "AB"]), min_size=4, max_size=4))
+@given(
+    st.lists(st.sampled_from(["A", "B", "both", ""]), min_size=4, max_size=4),
+    st.lists(st.sampled_from(["A", "B", "AB"]), min_size=4, max_size=4),
+)
 def test_any_votes_are_symmetric(first: list[str], second: list[str]) -> None:
     """Whatever is voted, in whichever order: the probabilities add up to one, or both fail."""
     one, other = voted(lambda text, n: (first if text.rfind(GOOD) < text.rfind(BAD) else second)[n])

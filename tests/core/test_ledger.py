@@ -47,7 +47,9 @@ def filled(file: Path, count: int = 200) -> dict[str, Answer]:
 
 @given(st.text(), st.lists(st.floats(allow_nan=False), max_size=3), st.integers(0, 10**9))
 @settings(deadline=None, max_examples=50)
-def test_an_answer_comes_back_as_it_went_in(tmp_path_factory: pytest.TempPathFactory, text: str, logprobs: list[float], tokens: int) -> None:
+def test_an_answer_comes_back_as_it_went_in(
+    tmp_path_factory: pytest.TempPathFactory, text: str, logprobs: list[float], tokens: int
+) -> None:
     """Text, numbers to the last bit, infinities, NUL and lone surrogates."""
     ledger = Ledger(tmp_path_factory.mktemp("ledger") / "ledger.db")
     answers = {"a": Answer(text, "stop", tuple(logprobs), tokens, 0, text), "b": Answer("\ud800\0", "refused")}
@@ -92,7 +94,10 @@ def test_no_acknowledged_answer_is_lost_to_kill_9(file: Path) -> None:
     printed: list[str] = []
     for life in range(12):
         with subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(file), str(life)], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
+            [sys.executable, "-c", WRITER, str(file), str(life)],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[2],
         ) as child:
             assert child.stdout is not None
             first = child.stdout.readline()
@@ -109,7 +114,15 @@ def test_no_acknowledged_answer_is_lost_to_kill_9(file: Path) -> None:
     assert {count for _, count in batches} == {3}, "a batch was stored in part"
 
 
-@pytest.mark.parametrize("content", [b"", b"not a database at all, whatever it is called", b"SQLite format 3\0" + b"\xff" * 4096, bytes(range(256)) * 20])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"not a database at all, whatever it is called",
+        b"SQLite format 3\0" + b"\xff" * 4096,
+        bytes(range(256)) * 20,
+    ],
+)
 def test_a_ledger_that_is_none_is_one_sentence_or_a_fresh_start(file: Path, content: bytes) -> None:
     """An empty file is a new ledger; anything else that is no database stops the run with exit code 3."""
     file.write_bytes(content)

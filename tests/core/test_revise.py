@@ -20,10 +20,14 @@ TRUE = LAW.principles[0]
 Reply = Callable[[list[dict[str, str]]], str | AIMessage]
 
 
-def revised(home: Path, chat: Scripted, *texts: str, prompt: Prompt = PROMPT, **options: Any) -> tuple[list[Revision], Artifact]:
+def revised(
+    home: Path, chat: Scripted, *texts: str, prompt: Prompt = PROMPT, **options: Any
+) -> tuple[list[Revision], Artifact]:
     """Run the stage for real on these first answers, and return its rows and its artifact."""
     run = run_with(home, chat)
-    drafts = [Completion(prompt=prompt, text=text, model="m", sample=n) for n, text in enumerate(texts or ("first answer",))]
+    drafts = [
+        Completion(prompt=prompt, text=text, model="m", sample=n) for n, text in enumerate(texts or ("first answer",))
+    ]
     law = run.build(stored_law(), cfg=Law(path=home / "law.toml"))
     made = run.build(stage("generate", drafts), cfg=Generate())
     artifact = run.build(revise, law, made, cfg=Revise(model=FAKE, **options))
@@ -81,12 +85,16 @@ def test_a_chain_continues_from_the_last_accepted_answer(tmp_path: Path) -> None
 
 def test_no_critique_is_in_a_later_conversation(tmp_path: Path) -> None:
     """The paper drops it: each turn sees the conversation, the answer so far and one critique at most, its own."""
-    chat = Scripted(reply=lambda talk: f"CRITIQUE-{len(talk)}" if asks_for_critique(talk) else f"answer {len(chat.asked)}", asked=[])
+    chat = Scripted(
+        reply=lambda talk: f"CRITIQUE-{len(talk)}" if asks_for_critique(talk) else f"answer {len(chat.asked)}", asked=[]
+    )
     (row,), _ = revised(tmp_path, chat, turns=3)
     assert len(row.turns) == 3
     for talk in chat.asked:
         assert sum("CRITIQUE" in message["content"] for message in talk) == (not asks_for_critique(talk))
-        assert [message["role"] for message in talk] == ["user", "assistant", "user"] + ["assistant", "user"] * (not asks_for_critique(talk))
+        assert [message["role"] for message in talk] == ["user", "assistant", "user"] + ["assistant", "user"] * (
+            not asks_for_critique(talk)
+        )
 
 
 def test_a_final_answer_holds_no_critique(tmp_path: Path) -> None:
@@ -134,7 +142,11 @@ def test_one_chain_failing_does_not_shift_the_others(tmp_path: Path) -> None:
 
     def reply(talk: list[dict[str, str]]) -> str:
         number = talk[1]["content"].removeprefix("draft ")
-        return ("" if number == "1" else f"critique {number}") if asks_for_critique(talk) else f"revision {number} of {talk[-2]['content']}"
+        return (
+            ("" if number == "1" else f"critique {number}")
+            if asks_for_critique(talk)
+            else f"revision {number} of {talk[-2]['content']}"
+        )
 
     rows, _ = revised(tmp_path, Scripted(reply=reply, asked=[]), *(f"draft {n}" for n in range(4)))
     finals = {row.first: row.final for row in rows}

@@ -43,9 +43,14 @@ def test_a_letter_that_is_not_listed_is_no_likelier_than_the_last_listed(tmp_pat
 @pytest.mark.parametrize("sure", [0.0, 1e-7])
 def test_a_server_that_is_quite_sure_gives_finite_numbers(tmp_path: Path, sure: float) -> None:
     """Nothing left over is a very small number, not minus infinity; OpenAI's -9999 neither."""
-    with serving(lambda r, _: listing(("A", sure)) if text_of(r) == "x" else listing(("A", sure), ("B", -9999.0))) as stub:
+    with serving(
+        lambda r, _: listing(("A", sure)) if text_of(r) == "x" else listing(("A", sure), ("B", -9999.0))
+    ) as stub:
         answers = score(engine(tmp_path), model(stub), "x", "y")
-    assert all(answer.logprobs[0] > -1 and answer.logprobs[1] <= -100 and math.isfinite(answer.logprobs[1]) for answer in answers)
+    assert all(
+        answer.logprobs[0] > -1 and answer.logprobs[1] <= -100 and math.isfinite(answer.logprobs[1])
+        for answer in answers
+    )
 
 
 def test_where_neither_letter_is_listed_there_is_no_mass(tmp_path: Path) -> None:
@@ -74,14 +79,17 @@ def test_a_server_that_drops_log_probabilities_is_an_error_with_advice(tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("reply", "finish"), [(said(None, refusal="no"), "refused"), (said("", "content_filter"), "filtered"), (Reply(b"<html>"), "error")]
+    ("reply", "finish"),
+    [(said(None, refusal="no"), "refused"), (said("", "content_filter"), "filtered"), (Reply(b"<html>"), "error")],
 )
 def test_a_failure_to_score_is_a_failure_of_its_kind(tmp_path: Path, reply: Reply, finish: str) -> None:
     """And the judge keeps it so."""
     with serving(lambda *_: reply) as stub:
         there, rounds = model(stub), engine(tmp_path, max_failures=1.0, retries=0)
         assert score(rounds, there, "x")[0].finish == finish
-        (judged,) = judge_all(Bench(there, rounds.ask, rounds.score), [(Comparison(prompt=PROMPT, a="x", b="y"), LAW.principles[0])])
+        (judged,) = judge_all(
+            Bench(there, rounds.ask, rounds.score), [(Comparison(prompt=PROMPT, a="x", b="y"), LAW.principles[0])]
+        )
     assert (judged.verdict, judged.p_a) == (finish, None)
 
 

@@ -30,7 +30,11 @@ def longer_wins(questions: Sequence[Question]) -> list[Answer]:
     answers = []
     for question in questions:
         assert question.choices == OPTIONS
-        shown = [line.rsplit(" ", 1)[-1] for line in str(question.messages[-1]["content"]).splitlines() if line.startswith("(")]
+        shown = [
+            line.rsplit(" ", 1)[-1]
+            for line in str(question.messages[-1]["content"]).splitlines()
+            if line.startswith("(")
+        ]
         answers.append(Answer("", "stop", (-0.2, -1.7) if len(shown[0]) > len(shown[1]) else (-1.7, -0.2)))
     return answers
 
@@ -78,14 +82,21 @@ def test_the_labelers_preference_is_the_judges_probability() -> None:
     (label,), (judgement,) = rows(Preference, given), rows(Judgement, given)
     principle = LAW.principle(judgement.principle)
     assert (label.chosen, label.rejected) == ("xxx", "x")
-    assert label.probability == pytest.approx(1 / (1 + 2.718281828 ** -1.5))
-    assert (label.principle, label.objective, label.rater, label.source) == (principle.id, principle.objective, "fake:it", "test")
+    assert label.probability == pytest.approx(1 / (1 + 2.718281828**-1.5))
+    assert (label.principle, label.objective, label.rater, label.source) == (
+        principle.id,
+        principle.objective,
+        "fake:it",
+        "test",
+    )
 
 
 def test_the_order_in_which_answers_were_sampled_changes_no_label() -> None:
     """METHODS (b) 1: shuffled samples give the same principles and the same preferences, row for row."""
     prompts = [Prompt.of(f"q{n}") for n in range(20)]
-    orders = [[s for p in prompts for s in samples(*texts, prompt=p)] for texts in (("x", "xx", "xxx"), ("xxx", "x", "xx"))]
+    orders = [
+        [s for p in prompts for s in samples(*texts, prompt=p)] for texts in (("x", "xx", "xxx"), ("xxx", "x", "xx"))
+    ]
     straight, shuffled = (list(ai_labeler(judge=FAKE)(context(score=longer_wins, samples=order))) for order in orders)
     assert {row.id for row in rows(Preference, straight)} == {row.id for row in rows(Preference, shuffled)}
     assert len(rows(Preference, straight)) == 60
@@ -111,7 +122,10 @@ def test_identical_answers_are_rejected_and_counted() -> None:
 
 def test_samples_without_an_answer_are_rejected_and_counted() -> None:
     """A refusal or an error is not an answer to compare; a prompt left with one answer says so."""
-    failed = [Completion(prompt=PROMPT, text="", model="m", sample=n, finish=f) for n, f in enumerate(("refused", "error", "stop"))]  # type: ignore[arg-type]
+    failed = [
+        Completion(prompt=PROMPT, text="", model="m", sample=n, finish=f)
+        for n, f in enumerate(("refused", "error", "stop"))
+    ]  # type: ignore[arg-type]
     given = list(ai_labeler(judge=FAKE)(context(score=longer_wins, samples=[*failed, *samples("x")])))
     assert reasons(given) == {"sample without an answer": 3, "no second answer to compare with": 1}
     assert rows(Judgement, given) == []
@@ -119,7 +133,9 @@ def test_samples_without_an_answer_are_rejected_and_counted() -> None:
 
 def test_a_comparison_that_no_principle_applies_to_is_counted() -> None:
     """Nothing disappears in silence."""
-    law = LAW.model_copy(update={"principles": tuple(p.model_copy(update={"applies_to": ("medicine",)}) for p in LAW.principles)})
+    law = LAW.model_copy(
+        update={"principles": tuple(p.model_copy(update={"applies_to": ("medicine",)}) for p in LAW.principles)}
+    )
     given = list(ai_labeler(judge=FAKE)(context(score=longer_wins, constitution=law, samples=samples("x", "xx"))))
     assert reasons(given) == {"no principle applies": 1}
 
@@ -141,7 +157,11 @@ def revision(final: str | None, *turns: tuple[str, str]) -> Revision:
 
 def test_a_revision_is_judged_by_the_principle_that_was_last_followed() -> None:
     """The rejected turn's principle did not shape the answer."""
-    given = list(critique_revise(judge=FAKE)(context(score=longer_wins, revisions=[revision("xx", ("true", ""), ("short", "empty"))])))
+    given = list(
+        critique_revise(judge=FAKE)(
+            context(score=longer_wins, revisions=[revision("xx", ("true", ""), ("short", "empty"))])
+        )
+    )
     (judgement,) = rows(Judgement, given)
     assert judgement.principle == "true"
     assert judgement.comparison == Comparison(prompt=PROMPT, a="xx", b="x")
@@ -149,7 +169,9 @@ def test_a_revision_is_judged_by_the_principle_that_was_last_followed() -> None:
 
 def test_a_worse_revision_is_labelled_as_worse() -> None:
     """The label goes whichever way the judge's probability falls."""
-    better = Revision(prompt=PROMPT, first="xxx", turns=(Turn(principle="true", critique="c", revision="x"),), final="x")
+    better = Revision(
+        prompt=PROMPT, first="xxx", turns=(Turn(principle="true", critique="c", revision="x"),), final="x"
+    )
     (label,) = rows(Preference, critique_revise(judge=FAKE)(context(score=longer_wins, revisions=[better])))
     assert (label.chosen, label.rejected) == ("xxx", "x")
 
@@ -164,7 +186,9 @@ def test_chains_without_a_new_answer_are_rejected_and_counted() -> None:
 
 def answering(good: Answer, bad: Answer) -> Callable[[Sequence[Request]], list[Answer]]:
     """Return someone's model that obeys `Be true.` or `Be short.` with one answer and says the other else."""
-    return lambda requests: [good if "Be true." in str(r.messages) or "Be short." in str(r.messages) else bad for r in requests]
+    return lambda requests: [
+        good if "Be true." in str(r.messages) or "Be short." in str(r.messages) else bad for r in requests
+    ]
 
 
 @pytest.mark.parametrize(
@@ -185,14 +209,19 @@ def test_contrast_makes_no_label_of_a_failure_or_of_twins(good: Answer, bad: Ans
 
 def test_contrast_labels_what_was_made_under_the_principle_as_chosen() -> None:
     """With the stated probability, never with certainty by default."""
-    (label,) = rows(Preference, contrast(model=FAKE)(context(answering(Answer("yes", "stop"), Answer("no", "length")), prompts=[PROMPT])))
+    (label,) = rows(
+        Preference,
+        contrast(model=FAKE)(context(answering(Answer("yes", "stop"), Answer("no", "length")), prompts=[PROMPT])),
+    )
     assert (label.chosen, label.rejected, label.probability, label.rater) == ("yes", "no", 0.9, "construction")
 
 
 def test_contrast_says_which_prompts_no_principle_could_be_used_for() -> None:
     """A principle without `instruct` cannot be sampled under."""
     law = LAW.model_copy(update={"principles": tuple(p.model_copy(update={"instruct": ""}) for p in LAW.principles)})
-    given = list(contrast(model=FAKE)(context(answering(SILENT["tie"], SILENT["tie"]), constitution=law, prompts=[PROMPT])))
+    given = list(
+        contrast(model=FAKE)(context(answering(SILENT["tie"], SILENT["tie"]), constitution=law, prompts=[PROMPT]))
+    )
     assert reasons(given) == {"no principle with an instruct applies": 1}
 
 

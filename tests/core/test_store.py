@@ -157,12 +157,22 @@ def test_the_same_rows_are_the_same_bytes_in_any_process(tmp_path: Path) -> None
     for seed in ("1", "2"):
         file = tmp_path / f"{seed}.parquet"
         environment = {**os.environ, "PYTHONHASHSEED": seed}
-        subprocess.run([sys.executable, "-c", WRITER, str(file)], check=True, env=environment, cwd=Path(__file__).parents[2])
+        subprocess.run(
+            [sys.executable, "-c", WRITER, str(file)], check=True, env=environment, cwd=Path(__file__).parents[2]
+        )
         digests.append(hashlib.sha256(file.read_bytes()).hexdigest())
     assert digests[0] == digests[1]
 
 
-def key(home: Path, cfg: Any, stage: str = "generate", version: int = 1, inputs: tuple[Any, ...] = (), seed: int = 0, **sections: Any) -> str:
+def key(
+    home: Path,
+    cfg: Any,
+    stage: str = "generate",
+    version: int = 1,
+    inputs: tuple[Any, ...] = (),
+    seed: int = 0,
+    **sections: Any,
+) -> str:
     return key_of(stage, version, run_with(home, **sections).identity(cfg), inputs, seed)
 
 
@@ -186,7 +196,9 @@ def test_a_key_does_not_change_with_how_a_stage_is_run(tmp_path: Path) -> None:
     slow = Exec(concurrency=1, timeout=1, retries=0, patience=1, max_failures=1, backoff=9)
     cfg = Generate(model=FAKE)
     keyed = Generate(model=ModelSpec(use="fake:it", api_key_env="MY_KEY"))
-    assert key(tmp_path, cfg) == key(tmp_path, cfg, exec=slow) == key(tmp_path, cfg, name="other") == key(tmp_path, keyed)
+    assert (
+        key(tmp_path, cfg) == key(tmp_path, cfg, exec=slow) == key(tmp_path, cfg, name="other") == key(tmp_path, keyed)
+    )
 
 
 def test_a_file_counts_by_its_content(tmp_path: Path) -> None:
