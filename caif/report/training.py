@@ -9,7 +9,8 @@ from caif.report.gather import Made
 
 PANELS = (
     ("reward", "reward, all objectives together"),
-    ("kl", "KL to the start, nats"),
+    ("kl_sequence", "KL to the start, nats an answer"),
+    ("kl", "KL to the start, nats a token"),
     ("completions/mean_length", "length of an answer, tokens"),
     ("completions/clipped_ratio", "answers cut off at the limit, share"),
     ("entropy", "entropy, nats a token"),
