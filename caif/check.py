@@ -19,7 +19,7 @@ from caif.errors import CaifError
 from caif.files import load
 from caif.hookspecs import FeedbackContext
 from caif.models import embedded, resolve
-from caif.run import Run, hook_of
+from caif.run import Run
 
 SPARE = 200_000_000
 CONVERTED = {"0.5b": 2_000_000_000, "1.5b": 5_000_000_000}
@@ -89,7 +89,7 @@ def _section(run: Run, found: Findings, name: str, cfg: BaseModel, law: Constitu
         if isinstance(cfg, Evaluate) and run.config.prompts.heldout == 0:
             wrong.append("no prompt is held out; raise prompts.heldout")
         if isinstance(cfg, Part) and not wrong:
-            made = run.plugins.make(hook_of(cfg, run.plugins), cfg.use, cfg.options, run.base)
+            made = run.plugins.make(cfg.hook, cfg.use, cfg.options, run.base)
             _files(run, cfg)
             if isinstance(cfg, Prompts):
                 _usable(made(), str(cfg.options.get("path", cfg.use)))
@@ -98,7 +98,7 @@ def _section(run: Run, found: Findings, name: str, cfg: BaseModel, law: Constitu
     parts = cfg.metrics if isinstance(cfg, Evaluate) else cfg.rewards if isinstance(cfg, Rl) else {}
     for label, part in parts.items():
         with found.of(f"{name}: {label}"):
-            run.plugins.make("caif_metrics" if isinstance(cfg, Evaluate) else "caif_rewards", part.use, part.options, run.base)
+            run.plugins.make(part.hook, part.use, part.options, run.base)
 
 
 def _model(run: Run, spec: ModelSpec) -> list[str]:
@@ -119,7 +119,7 @@ def _revise(cfg: Revise, law: Constitution | None) -> None:
 
 
 def _files(run: Run, cfg: Part) -> None:
-    for value in run.plugins.typed(hook_of(cfg, run.plugins), cfg.use, cfg.options, run.base).values():
+    for value in run.plugins.typed(cfg.hook, cfg.use, cfg.options, run.base).values():
         if isinstance(value, Path) and not value.exists():
             raise CaifError(f"{value}: no such file", "a path starts at the run file's folder")
 

@@ -18,7 +18,7 @@ from caif.text import is_whole
 Verdict = Literal["a", "b", "tie", "not_applicable", "invalid", "refused", "filtered", "error"]
 Split = Literal["train", "heldout"]
 Share = Annotated[float, Field(ge=0, le=1)]
-Weight = Annotated[float, Field(ge=0)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Finish = Literal["stop", "length", "refused", "filtered", "error"]
 
 FAILURES = ("invalid", "refused", "filtered", "error")
@@ -72,8 +72,7 @@ class Row(Frozen):
         return type(self)(**fields | changes)
 
     def _content(self) -> dict[str, object]:
-        fields = [name for name in type(self).model_fields if name != "id" and name not in self.apart]
-        return {name: _plain(getattr(self, name)) for name in fields}
+        return {n: _plain(getattr(self, n)) for n in type(self).model_fields if n != "id" and n not in self.apart}
 
 
 def _plain(value: object) -> object:
@@ -81,9 +80,7 @@ def _plain(value: object) -> object:
         return value.id
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return value
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
 class Message(Frozen):
@@ -120,6 +117,12 @@ class Prompt(Row):
     def chat(self) -> list[dict[str, str]]:
         """The messages as plain dicts."""
         return [message.model_dump() for message in self.messages]
+
+    def under(self, instruction: str) -> list[dict[str, str]]:
+        """Return the messages under an instruction, in one system message: chat templates take no second one."""
+        system = "\n\n".join(filter(None, [*(m.content for m in self.messages if m.role == "system"), instruction]))
+        rest = [message for message in self.chat if message["role"] != "system"]
+        return [{"role": "system", "content": system}, *rest] if system else rest
 
     @property
     def text(self) -> str:

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-FAILED, WRONG, STOPPED, INTERRUPTED = 1, 2, 3, 130
-"""Exit codes: finished but too much failed; wrong use, config or input; stopped and can go on; Ctrl-C."""
+FAILED, WRONG, STOPPED = 1, 2, 3
+"""Exit codes: finished but too much failed; wrong use, config or input; stopped and can go on. Ctrl-C is 130."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 

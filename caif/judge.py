@@ -21,6 +21,8 @@ Method = Literal["logprobs", "votes"]
 
 OPTIONS, LETTERS = ("(A)", "(B)"), ("A", "B")
 COMPLETE, REPLY = "The answer is:", "Which option is it? Reply with the letter alone, A or B."
+MIN_MASS = 0.1
+"""How much of its probability a judge has to put on the options at least, for its verdict to be one."""
 FLOOR = -100.0
 """Less likely than this is not told apart, so that log-odds stay finite where a server says minus infinity."""
 RULES = (
@@ -38,7 +40,7 @@ class Bench(NamedTuple):
     score: Score
     method: Method = "logprobs"
     votes: int = 4
-    min_mass: float = 0.02
+    min_mass: float = MIN_MASS
 
 
 class Reading(NamedTuple):

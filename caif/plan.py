@@ -15,8 +15,8 @@ from caif.constitution import read
 from caif.data import Prompt, split_of
 from caif.errors import CaifError, nearest
 from caif.plugins import Plugins
-from caif.run import Run, hook_of
-from caif.store import Artifact
+from caif.run import Run
+from caif.store import Artifact, partial
 
 State = Literal["done", "begun", "to do"]
 
@@ -41,7 +41,7 @@ class Planner(Run):
         del inputs
         place = self.store.place(name, key)
         facts = {"stage": name, "by": stage.__name__, "key": key, "counts": {}, "metrics": {}}
-        begun = place.with_suffix(".partial").is_dir()
+        begun = partial(place).is_dir()
         self.steps.append(Step(name, stage.__name__, cfg, Artifact(place, facts), "begun" if begun else "to do"))
         return self.steps[-1].artifact
 
@@ -81,8 +81,8 @@ def steps(run: Run) -> list[Step]:
 def models(run: Run, cfg: Any) -> list[ModelSpec]:
     """Return the models that a stage's config names, those in a part's options too."""
     values = [getattr(cfg, name) for name in type(cfg).model_fields]
-    if isinstance(cfg, Part) and cfg.use in run.plugins.parts[hook_of(cfg, run.plugins)]:
-        values += run.plugins.typed(hook_of(cfg, run.plugins), cfg.use, cfg.options, run.base).values()
+    if isinstance(cfg, Part) and cfg.use in run.plugins.parts[cfg.hook]:
+        values += run.plugins.typed(cfg.hook, cfg.use, cfg.options, run.base).values()
     if isinstance(cfg, Generate) and cfg.model is None:
         values.append(ModelSpec(use=TUNED))
     return [value for value in values if isinstance(value, ModelSpec)]
@@ -147,9 +147,13 @@ def _source_calls(cfg: Source, sizes: Sizes, plugins: Plugins) -> int | None:
     if "path" in options and not options.get("judge"):
         return 0
     orders = 2 * _votes(options)
+
+    def within(comparisons: int) -> int:
+        return min(comparisons, options["limit"] or comparisons)
+
     estimates: dict[str, Callable[[], int]] = {
-        "ai-labeler": lambda: orders * sizes.sampled * min(options["per_prompt"], comb(sizes.samples, 2)),
-        "critique-revise": lambda: orders * sizes.train,
+        "ai-labeler": lambda: orders * within(sizes.sampled * min(options["per_prompt"], comb(sizes.samples, 2))),
+        "critique-revise": lambda: orders * within(sizes.train),
         "contrast": lambda: 2 * sizes.train * (2 if options["judge"] else 1),
     }
     return estimates[cfg.use]() if cfg.use in estimates else None

@@ -9,7 +9,7 @@ from typing import Any
 from caif.config import Part, RunConfig
 from caif.plan import Step
 from caif.plugins import Plugins
-from caif.run import Run, hook_of
+from caif.run import Run
 from caif.store import write_text
 
 STAGES, CONFIG, REPORTS = "stages.json", "run.json", ("report.html", "report.json")
@@ -31,7 +31,7 @@ def resolved(config: RunConfig, plugins: Plugins, base: Path) -> dict[str, Any]:
     table["plugins"] = [one.origin for one in plugins.loaded if one.origin.endswith(".py")]
 
     def options(part: Part) -> dict[str, Any]:
-        typed = plugins.typed(hook_of(part, plugins), part.use, part.options, base)
+        typed = plugins.typed(part.hook, part.use, part.options, base)
         return Part(use=part.use, options=typed).model_dump(mode="json")["options"]  # type: ignore[no-any-return]
 
     table["prompts"]["options"] = options(config.prompts)

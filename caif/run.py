@@ -87,9 +87,9 @@ class Work:
         """Have a model score choices, through the ledger."""
         return self.engine.score(model, questions)
 
-    def make(self, hook: str, part: Part) -> Any:
+    def make(self, part: Part) -> Any:
         """Return a plugin's part as the run file asks for it."""
-        return self.plugins.make(hook, part.use, part.options, self.base)
+        return self.plugins.make(part.hook, part.use, part.options, self.base)
 
 
 class Models:
@@ -189,7 +189,7 @@ class Run:
             return resolve.identity(cfg)
         if isinstance(cfg, Part):
             own = {n: self.identity(getattr(cfg, n)) for n in type(cfg).model_fields if n not in ("use", "options")}
-            return [own, self.plugins.identity(hook_of(cfg, self.plugins), cfg.use, cfg.options, self.base)]
+            return [own, self.plugins.identity(cfg.hook, cfg.use, cfg.options, self.base)]
         if isinstance(cfg, BaseModel):
             return {name: self.identity(getattr(cfg, name)) for name in type(cfg).model_fields}
         if isinstance(cfg, Path):
@@ -225,17 +225,6 @@ class Run:
         finally:
             holder.unlink(missing_ok=True)
             lock.release()
-
-
-def hook_of(part: Part, plugins: Plugins) -> str:
-    """Return the kind of part that a section of the run file names."""
-    from caif.config import Prompts, Source
-
-    if isinstance(part, Source):
-        return "caif_feedback_sources"
-    if isinstance(part, Prompts):
-        return "caif_prompts"
-    return "caif_rewards" if part.use in plugins.parts["caif_rewards"] else "caif_metrics"
 
 
 def environment() -> dict[str, str]:

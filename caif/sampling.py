@@ -11,9 +11,8 @@ def sample(
     work: Work, model: Model, prompts: Sequence[Prompt], samples: int, params: Params, system: str = ""
 ) -> list[Completion]:
     """Return `samples` completions a prompt, prompt by prompt."""
-    first = [{"role": "system", "content": system}] if system else []
     owners = [(prompt, n) for prompt in prompts for n in range(samples)]
-    answers = work.ask(model, [Request(p.id, [*first, *p.chat], n) for p, n in owners], params)
+    answers = work.ask(model, [Request(p.id, p.under(system), n) for p, n in owners], params)
     return [
         Completion(prompt=prompt, text=answer.text, model=model.id, sample=n, finish=answer.finish)  # type: ignore[arg-type]
         for (prompt, n), answer in zip(owners, answers, strict=True)

@@ -5,11 +5,11 @@ What can change a result belongs to a stage; what cannot (concurrency, timeouts)
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError, ValidationInfo, model_validator
 
-from caif.data import Frozen
+from caif.data import Frozen, Share, Weight
 from caif.errors import explain
 
 TUNED = "tuned"
@@ -27,9 +27,7 @@ def _no_device(name: str) -> str:
 SafeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$"), AfterValidator(_no_device)]
 """A name that is safe as a folder's."""
 Count = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 def _beside_run_file(path: Path, info: ValidationInfo) -> Path:
@@ -52,8 +50,9 @@ class ModelSpec(Frozen):
 
 
 class Part(Frozen):
-    """A part by name with its options, which are checked against the plugin's own signature."""
+    """A part by name with its options, which are checked against the plugin's own signature. `hook` says of which kind."""
 
+    hook: ClassVar[str] = ""
     use: SafeName
     options: dict[str, Any] = {}
 
@@ -88,6 +87,7 @@ class Law(Frozen):
 class Prompts(Part):
     """Where the prompts come from, and which share of them is kept for evaluation alone."""
 
+    hook = "caif_prompts"
     heldout: Share = 0.25
 
 
@@ -132,6 +132,7 @@ class Sft(Frozen):
 class Source(Part):
     """One feedback source under a name; the name is what reports and weights call it."""
 
+    hook = "caif_feedback_sources"
     name: SafeName | Literal[""] = ""
 
     @property
@@ -170,6 +171,12 @@ class Reward(Frozen):
     at_once: Count = 4
 
 
+class PluginReward(Part):
+    """A reward that a plugin brings to RL."""
+
+    hook = "caif_rewards"
+
+
 class Rl(Frozen):
     """GRPO against the heads and any rewards that plugins bring; `weights` by objective or reward name, default 1.
 
@@ -180,7 +187,7 @@ class Rl(Frozen):
     model: ModelSpec
     trainer: str = ""
     weights: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = {}
-    rewards: dict[SafeName, Part] = {}
+    rewards: dict[SafeName, PluginReward] = {}
     steps: Count = 100
     generations: Annotated[int, Field(ge=2)] = 8
     prompts_per_step: Count = 4
@@ -195,6 +202,12 @@ class Rl(Frozen):
     aggregation: Literal["normalize_then_sum", "sum_then_normalize"] = "normalize_then_sum"
 
 
+class PluginMetric(Part):
+    """What a plugin counts in an answer."""
+
+    hook = "caif_metrics"
+
+
 class Evaluate(Frozen):
     """Compare tuned model and policy on held-out prompts."""
 
@@ -205,7 +218,7 @@ class Evaluate(Frozen):
     temperature: Weight = 1.0
     max_tokens: Count = 256
     best_of: Count = 4
-    metrics: dict[str, Part] = {}
+    metrics: dict[str, PluginMetric] = {}
     bootstrap: Count = 2000
 
 

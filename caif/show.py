@@ -9,7 +9,7 @@ from caif.api import Results
 from caif.errors import CaifError, nearest
 from caif.ledger import Ledger, Spent
 from caif.record import STAGES
-from caif.store import MANIFEST, Artifact
+from caif.store import MANIFEST, Artifact, partial
 
 FIRST = 3
 
@@ -25,7 +25,7 @@ class Line(NamedTuple):
     @property
     def state(self) -> str:
         """Whether the stage is made."""
-        return "done" if self.artifact else "begun" if self.place.with_suffix(".partial").is_dir() else "to do"
+        return "done" if self.artifact else "begun" if partial(self.place).is_dir() else "to do"
 
     @property
     def rows(self) -> int | None:

@@ -69,7 +69,8 @@ class Engine:
             chat = model.chat
 
             def run(rows: Sequence[int]) -> list[Answer]:
-                return _complete(model, [questions[i] for i in rows], chat.score([questions[i] for i in rows]))
+                some = [questions[i] for i in rows]
+                return _complete(model, some, chat.score(some))
 
             return self._local(model, keys, lambda: chat.batches(questions), run)
         if model.scorer is None:

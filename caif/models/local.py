@@ -60,12 +60,6 @@ def load(folder: str) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
     return model, tokenizer
 
 
-def _pack(model: "PreTrainedModel") -> None:
-    from caif.models.pack import pack
-
-    pack(model)
-
-
 class LocalChat(BaseChatModel):
     """A causal language model from a folder. `folder` may hold a whole model or a peft adapter."""
 
@@ -80,11 +74,13 @@ class LocalChat(BaseChatModel):
     def parts(self) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
         """Return model and tokenizer, loading them on first use. One model is in memory at a time: the last one used."""
         if self._loaded is None:
+            from caif.models.pack import pack
+
             for other in LocalChat._holders:
                 other.release()
             LocalChat._holders[:] = [self]
             self._loaded = load(self.folder)
-            _pack(self._loaded[0])
+            pack(self._loaded[0])
         return self._loaded  # type: ignore[no-any-return]
 
     def release(self) -> None:

@@ -6,7 +6,7 @@ from itertools import combinations, islice
 from caif.config import Count, ModelSpec, Share
 from caif.data import Comparison, Completion, Rejected
 from caif.hookspecs import Feedback, FeedbackContext, FeedbackSource
-from caif.judge import Bench, Method, judge_all
+from caif.judge import MIN_MASS, Bench, Method, judge_all
 from caif.sources.labels import preference
 
 
@@ -18,7 +18,7 @@ def ai_labeler(
     per_prompt: Count = 4,
     limit: Count | None = None,
     votes: Count = 4,
-    min_mass: Share = 0.1,
+    min_mass: Share = MIN_MASS,
 ) -> FeedbackSource:
     """Label pairs of samples, `limit` of them at most.
 

@@ -33,8 +33,8 @@ def contrast(
         pairs = [(prompt, principle) for prompt, principle in drawn if principle is not None and principle.instruct]
         without = [prompt for prompt, principle in drawn if principle is None or not principle.instruct]
         yield from (Rejected(where=prompt.id, reason="no principle with an instruct applies") for prompt in without)
-        talks = [_under(principle.instruct, prompt.chat) for prompt, principle in pairs]
-        talks += [_under(principle.oppose, prompt.chat) for prompt, principle in pairs]
+        talks = [prompt.under(principle.instruct) for prompt, principle in pairs]
+        talks += [prompt.under(principle.oppose) for prompt, principle in pairs]
         requests = [Request(prompt.id, talk) for (prompt, _), talk in zip(pairs * 2, talks, strict=True)]
         answers = context.ask(context.model(model), requests, Params(temperature, max_tokens))
         asked = []
@@ -54,10 +54,3 @@ def contrast(
 
     return source
 
-
-def _under(instruction: str, chat: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Return the conversation under an instruction, in one system message: chat templates take no second one."""
-    own = [message["content"] for message in chat if message["role"] == "system"]
-    rest = [message for message in chat if message["role"] != "system"]
-    system = "\n\n".join(filter(None, [*own, instruction]))
-    return [{"role": "system", "content": system}, *rest] if system else rest

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from caif.config import Count, ModelSpec, Share
 from caif.data import Comparison, Rejected
 from caif.hookspecs import Feedback, FeedbackContext, FeedbackSource
-from caif.judge import Bench, Method, judge_all
+from caif.judge import MIN_MASS, Bench, Method, judge_all
 from caif.sources.labels import preference
 
 
 def critique_revise(
-    *, judge: ModelSpec, method: Method = "logprobs", limit: Count | None = None, votes: Count = 4, min_mass: Share = 0.1
+    *, judge: ModelSpec, method: Method = "logprobs", limit: Count | None = None, votes: Count = 4, min_mass: Share = MIN_MASS
 ) -> FeedbackSource:
     """Compare each chain's final revision with its first answer, `limit` of them at most."""
 

@@ -48,7 +48,7 @@ def collect(
         seed=work.seed,
     )
     rows: dict[type[Row], dict[str, Row]] = {kind: {} for kind in KINDS}
-    for row in work.make("caif_feedback_sources", cfg)(context):
+    for row in work.make(cfg)(context):
         if type(row) not in rows:
             raise CaifError(f"{cfg.label}: a source may not yield a {type(row).__name__}", "see caif/hookspecs.py")
         if row.id in rows[type(row)]:

@@ -74,7 +74,7 @@ evaluate.version = 1
 def _measures(work: Work, cfg: Evaluate) -> dict[str, Measure]:
     own: dict[str, Measure] = {"words": lambda c: float(words(c.text)), "refusals": lambda c: float(refuses(c.text))}
     for name, part in cfg.metrics.items():
-        metric = work.make("caif_metrics", part)
+        metric = work.make(part)
         own[name] = lambda c, metric=metric: float(metric(c.prompt, c.text))  # type: ignore[misc]
     return own
 

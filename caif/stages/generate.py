@@ -17,9 +17,10 @@ def generate(work: Work, asked: Artifact, tuned: Artifact | None = None, *, cfg:
     completions = sample(work, model, wanted, cfg.samples, Params(cfg.temperature, cfg.max_tokens), cfg.system)
     work.write(completions, Completion)
     for completion in completions:
-        work.draft.count(f"finish: {completion.finish}" if completion.text else "empty answer")
+        ended = completion.finish in ("stop", "length")
+        work.draft.count("empty answer" if ended and not completion.text else f"finish: {completion.finish}")
     return {"model": model.id, "answers": len(completions)}
 
 
-generate.version = 1
+generate.version = 2
 

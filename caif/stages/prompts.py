@@ -12,7 +12,7 @@ def prompts(work: Work, *, cfg: Prompts) -> dict[str, Any]:
     """Write every usable prompt with its split; unusable rows are counted by reason."""
     kept: dict[str, Prompt] = {}
     rejected: list[Rejected] = []
-    for row in work.make("caif_prompts", cfg)():
+    for row in work.make(cfg)():
         if isinstance(row, Rejected):
             rejected.append(row)
             work.draft.count(f"rejected: {row.reason}")

@@ -77,7 +77,7 @@ def _rewards(work: Work, rewards: Artifact | None, cfg: Rl) -> list[Callable[...
         if name in [function.__name__ for function in functions]:
             raise CaifError(f"rl.rewards: {name!r} is an objective's own reward", "give it another name")
         masked = cfg.aggregation == "normalize_then_sum"
-        functions.append(of_plugin(name, work.make("caif_rewards", part), may_abstain=masked))
+        functions.append(of_plugin(name, work.make(part), may_abstain=masked))
     if not functions:
         raise CaifError("rl: there is no reward", "add [reward], or a plugin's under [rl.rewards]")
     return functions
