@@ -18,7 +18,7 @@ from caif import config as run_files
 from caif import plan
 from caif.check import problems
 from caif.config import RunConfig
-from caif.data import Row
+from caif.content import Row
 from caif.errors import CaifError, nearest
 from caif.plugins import load as load_plugins
 from caif.record import REPORTS, STAGES, copy_report, note

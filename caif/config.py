@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, model_validator
 
-from caif.data import Frozen
+from caif.content import Frozen
 from caif.errors import CaifError, explain, nearest
 from caif.files import load
 from caif.sections import (

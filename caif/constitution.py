@@ -11,7 +11,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
-from caif.data import Frozen, Prompt, digest, rng
+from caif.content import Frozen, digest, rng
+from caif.data import Prompt
 from caif.errors import CaifError, explain, nearest
 from caif.files import load
 from caif.store import Artifact

@@ -21,7 +21,7 @@ import pluggy
 from pydantic import ConfigDict, ValidationError, validate_call
 
 from caif import hookspecs
-from caif.data import digest
+from caif.content import digest
 from caif.errors import CaifError, nearest
 from caif.hookcheck import OBSERVERS, PARTS, check_arguments, factories, refuse_mistakes
 from caif.options import content, content_digest, defaults, typed, wrong_option

@@ -3,7 +3,7 @@
 from functools import partial
 
 from caif.config import Reward, Rl
-from caif.data import digest
+from caif.content import digest
 from caif.hookspecs import hookimpl
 from caif.run import Run, Stage
 from caif.stages.collect import collect

@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel
 
 from caif.config import ModelSpec, Part, RunConfig
-from caif.data import Row
+from caif.content import Row
 from caif.errors import STOPPED, CaifError
 from caif.hookspecs import Answer, Model, Params, Question, Request, StageEvent
 from caif.ledger import Ledger

@@ -9,7 +9,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError, ValidationInfo, model_validator
 
-from caif.data import Frozen, Share, Weight
+from caif.content import Frozen
+from caif.data import Share, Weight
 from caif.errors import explain
 
 TUNED = "tuned"

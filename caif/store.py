@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from caif.data import Row, digest
+from caif.content import Row, digest
 from caif.errors import CaifError, explain
 
 MANIFEST = "artifact.json"

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from caif.audit.calibration import agreement, of_pairs, of_thumbs, reliability
-from caif.data import Preference, Rating, digest
+from caif.content import digest
+from caif.data import Preference, Rating
 
 
 class Scored(NamedTuple):

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from caif.data import Message, Prompt, Rejected, Row
+from caif.content import Row
+from caif.data import Message, Prompt, Rejected
 from caif.errors import CaifError, nearest
 from caif.formats.jsonl import Line
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from caif.data import Message, Rating, Rejected, digest
+from caif.content import digest
+from caif.data import Message, Rating, Rejected
 from caif.errors import CaifError
 from caif.formats.fields import Unusable, each, kind, prompt_of, text
 from caif.formats.json_array import records

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Protocol, runtime_checkable
 
 from caif.config import Exec
-from caif.data import digest
+from caif.content import digest
 from caif.errors import STOPPED, CaifError
 from caif.hookspecs import Answer, Model, Params, Question, Request
 from caif.ledger import TEMPLATE_VERSION, Ledger

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from caif.config import ModelSpec
-from caif.data import digest
+from caif.content import digest
 from caif.errors import CaifError, nearest
 from caif.hookspecs import Model
 

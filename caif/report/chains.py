@@ -5,7 +5,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from caif.data import Completion, Judgement, Preference, Prompt, Rating, Revision, Row
+from caif.content import Row
+from caif.data import Completion, Judgement, Preference, Prompt, Rating, Revision
 from caif.report.gather import BUILT, Made
 
 R = TypeVar("R", bound=Row)

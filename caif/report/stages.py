@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from caif.data import Rejected, Row
+from caif.content import Row
+from caif.data import Rejected
 from caif.report.gather import ORDER, Made
 from caif.report.show import counted, discreet, listed
 from caif.store import Artifact, table_name

@@ -4,7 +4,8 @@ from typing import Any
 
 from caif.config import TUNED, ModelSpec, Source
 from caif.constitution import stored
-from caif.data import Completion, Judgement, Preference, Prompt, Rating, Rejected, Revision, Row
+from caif.content import Row
+from caif.data import Completion, Judgement, Preference, Prompt, Rating, Rejected, Revision
 from caif.errors import FAILED, CaifError
 from caif.hookspecs import FeedbackContext, Model
 from caif.run import Work

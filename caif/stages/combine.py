@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from caif.config import Combine
-from caif.data import Preference, Prompt, Rating, digest, split_of
+from caif.content import digest
+from caif.data import Preference, Prompt, Rating, split_of
 from caif.errors import FAILED, CaifError
 from caif.run import Work
 from caif.store import Artifact

@@ -12,7 +12,8 @@ from pydantic import ValidationError, model_validator
 
 from caif.config import Revise
 from caif.constitution import Principle, stored
-from caif.data import Completion, Frozen, Message, Prompt, Revision, Turn
+from caif.content import Frozen
+from caif.data import Completion, Message, Prompt, Revision, Turn
 from caif.errors import explain
 from caif.files import load
 from caif.hookspecs import Answer, Model, Params, Request

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from caif.data import Preference, Prompt, Rating, rng
+from caif.content import rng
+from caif.data import Preference, Prompt, Rating
 from caif.training.encoding import Encoded, encode, within
 from caif.training.heads import FOLDS, Evidence
 

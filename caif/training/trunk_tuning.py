@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from caif.config import Reward
-from caif.data import rng
+from caif.content import rng
 from caif.run import Tell
 from caif.training.examples import Example, Examples, evidence
 from caif.training.guards import refuse_unless_finite

@@ -13,7 +13,8 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from caif import plugins
 from caif.config import Exec, ModelSpec, Prompts, RunConfig
 from caif.constitution import Constitution, Principle
-from caif.data import Prompt, Row
+from caif.content import Row
+from caif.data import Prompt
 from caif.hookspecs import Answer, FeedbackContext, Model, Question, Request, hookimpl
 from caif.run import Run, Work
 

@@ -10,7 +10,8 @@ from fakes import LAW, PROMPT, config, stage, stored_law
 
 from caif import plugins
 from caif.config import Law, Prompts, Source
-from caif.data import Comparison, Judgement, Preference, Prompt, Rating, Rejected, Row
+from caif.content import Row
+from caif.data import Comparison, Judgement, Preference, Prompt, Rating, Rejected
 from caif.errors import FAILED, WRONG, CaifError
 from caif.hookspecs import FeedbackContext, hookimpl
 from caif.run import Run

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from caif.config import Combine, Prompts, Source
-from caif.data import Message, Preference, Prompt, Rating, Row
+from caif.content import Row
+from caif.data import Message, Preference, Prompt, Rating
 from caif.errors import FAILED, CaifError
 from caif.run import Tell
 from caif.stages.combine import DERIVED, combine, pair_thumbs

@@ -10,19 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from caif.data import (
-    Comparison,
-    Completion,
-    Judgement,
-    Message,
-    Preference,
-    Prompt,
-    Rating,
-    Turn,
-    digest,
-    rng,
-    split_of,
-)
+from caif.content import digest, rng
+from caif.data import Comparison, Completion, Judgement, Message, Preference, Prompt, Rating, Turn, split_of
 from caif.store import read_rows, write_rows
 from caif.text import is_whole, whole
 

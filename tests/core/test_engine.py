@@ -9,7 +9,7 @@ import pytest
 from fakes import Scripted
 
 from caif.config import Exec
-from caif.data import digest
+from caif.content import digest
 from caif.errors import STOPPED, WRONG, CaifError
 from caif.hookspecs import Answer, Model, Params, Question, Request
 from caif.ledger import Ledger

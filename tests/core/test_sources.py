@@ -9,7 +9,8 @@ from fakes import FAKE, LAW, PROMPT, context
 from pydantic import ValidationError
 
 from caif import plugins
-from caif.data import Comparison, Completion, Judgement, Preference, Prompt, Rejected, Revision, Row, Turn
+from caif.content import Row
+from caif.data import Comparison, Completion, Judgement, Preference, Prompt, Rejected, Revision, Turn
 from caif.errors import CaifError
 from caif.hookspecs import Answer, Question, Request
 from caif.judge import OPTIONS

@@ -14,7 +14,8 @@ import pytest
 from fakes import FAKE, PROMPT, config, run_with, stage
 
 from caif.config import Combine, Exec, Generate, Law, ModelSpec, Source
-from caif.data import Completion, Judgement, Preference, Prompt, Rating, Rejected, Revision, Row, Turn
+from caif.content import Row
+from caif.data import Completion, Judgement, Preference, Prompt, Rating, Rejected, Revision, Turn
 from caif.errors import CaifError
 from caif.store import MANIFEST, Artifact, Store, key_of, read_rows, write_rows
 

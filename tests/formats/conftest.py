@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from caif.data import Rejected, Row
+from caif.content import Row
+from caif.data import Rejected
 
 HERE = Path(__file__).parent
 REAL = HERE.parents[1].parent / "shared" / "data"

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 import caif
-from caif.data import digest
+from caif.content import digest
 from caif.plugins import load
 
 ROOT = Path(__file__).parents[2]

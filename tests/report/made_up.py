@@ -6,7 +6,7 @@ from typing import Any
 from made_up_rows import LAW, PARTS
 
 from caif.constitution import FILE, Constitution
-from caif.data import digest
+from caif.content import digest
 from caif.store import Artifact, Store
 
 HOSTILE = (

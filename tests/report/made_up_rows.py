@@ -6,7 +6,8 @@ from typing import Any
 from made_up_metrics import JUDGE, POLICY, START, combined, evaluated, reinforced, rewarded
 
 from caif.constitution import Constitution
-from caif.data import Comparison, Completion, Judgement, Preference, Prompt, Rating, Rejected, Revision, Row, Turn
+from caif.content import Row
+from caif.data import Comparison, Completion, Judgement, Preference, Prompt, Rating, Rejected, Revision, Turn
 from caif.sources.labels import preference
 
 LAW = Constitution.model_validate({

@@ -10,7 +10,8 @@ import torch
 
 from caif import plugins
 from caif.config import ModelSpec, Reward, RunConfig, Sft
-from caif.data import Preference, Prompt, Revision, Row, Split, Turn, digest
+from caif.content import Row, digest
+from caif.data import Preference, Prompt, Revision, Split, Turn
 from caif.run import Run
 from caif.stages.reward import reward
 from caif.stages.sft import sft

@@ -1,44 +1,14 @@
-"""The command line. Heavy imports are inside the commands, so that `caif --help` answers at once."""
+"""Commands on runs: run, plan, check, show; and plugins."""
 
-import os
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
+from caif.cli.options import HOME, AsJson, Debug, Home, Overrides, RunFile, Until, prepare
 from caif.exits import guarded
 
-if TYPE_CHECKING:
-    from caif.api import Guided
 
-HELP = """Turn a constitution into a trained model, and see what each principle did.
-
-\b
-  caif run quickstart            the whole way with a small model
-  caif check run.toml            what is wrong, before anything is asked
-  caif plan run.toml             what would run, and how many model calls
-  caif run run.toml rl.steps=20  run it, with one value changed
-  caif show run.toml             what was made, what it took
-"""
-
-app = typer.Typer(
-    help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)  # fmt: skip
-constitutions = typer.Typer(help="Look at constitutions.", no_args_is_help=True, rich_markup_mode=None)
-app.add_typer(constitutions, name="constitution")
-
-RunFile = Annotated[str, typer.Argument(metavar="FILE", help="A run file (.toml, .yaml, .json), or: quickstart.")]
-Overrides = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Values put over the file's.")]
-Home = Annotated[Path, typer.Option(envvar="CAIF_HOME", help="Where everything made is kept.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Until = Annotated[str, typer.Option(metavar="STAGE", help="Stop after this stage; `feedback` is all sources.")]
-HOME = Path("caif-home")
-
-
-@app.command()
 @guarded
 def run(
     file: RunFile, overrides: Overrides = None, *, home: Home = HOME, until: Until = "", as_json: AsJson = False,
@@ -54,10 +24,9 @@ def run(
     from caif.api import go
     from caif.show import print_results
 
-    print_results(go(_prepare(file, home, overrides), until), as_json=as_json)
+    print_results(go(prepare(file, home, overrides), until), as_json=as_json)
 
 
-@app.command()
 @guarded
 def plan(file: RunFile, overrides: Overrides = None, *, home: Home = HOME, debug: Debug = False) -> None:
     """Show what is made, what would run, and how many model calls at most. Nothing is asked.
@@ -69,7 +38,7 @@ def plan(file: RunFile, overrides: Overrides = None, *, home: Home = HOME, debug
     from caif.plan import calls, models, steps
     from caif.terminal import table
 
-    prepared = _prepare(file, home, overrides)
+    prepared = prepare(file, home, overrides)
     planned = steps(prepared)
     wanted = calls(prepared, planned)
     rows = [
@@ -82,21 +51,19 @@ def plan(file: RunFile, overrides: Overrides = None, *, home: Home = HOME, debug
     table(prepared.config.name, columns, rows, f"Calls at most: {total}.")
 
 
-@app.command()
 @guarded
 def check(file: RunFile, overrides: Overrides = None, *, home: Home = HOME, debug: Debug = False) -> None:
     """Look for everything that can be known to be wrong before the first model call. Exit code 2 if something is."""
     from caif.check import check as look
     from caif.terminal import line
 
-    found = look(_prepare(file, home, overrides, quiet=True))
+    found = look(prepare(file, home, overrides, quiet=True))
     for place, texts in found.items():
         line("\n".join(f"wrong  {place}: {text}" for text in texts) or f"ok     {place}")
     if any(found.values()):
         raise SystemExit(2)
 
 
-@app.command()
 @guarded
 def show(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, its name, or a run file.")],
@@ -113,7 +80,7 @@ def show(
     from caif.plan import steps
 
     folder = shown.find(run, home)
-    stages = shown.listed(folder) if folder else [(s.name, s.artifact.folder) for s in steps(_prepare(run, home))]
+    stages = shown.listed(folder) if folder else [(s.name, s.artifact.folder) for s in steps(prepare(run, home))]
     lines = shown.lines(stages, folder.parent.parent if folder else home)
     if stage:
         shown.print_stage(shown.one(stage, lines))
@@ -121,7 +88,6 @@ def show(
         shown.print_run(str(folder or run), lines)
 
 
-@app.command()
 @guarded
 def plugins(
     folder: Annotated[Path, typer.Option(help="A folder of single-file plugins.")] = Path("plugins"), *, debug: Debug = False
@@ -137,40 +103,3 @@ def plugins(
                  if part.plugin == one.id]  # fmt: skip
         rows.append((one.name, one.origin, ", ".join(one.hooks), "\n".join(parts), one.error))
     table("", ("plugin", "from", "hooks", "parts", "error"), rows)
-
-
-@constitutions.command("check")
-@guarded
-def constitution_check(file: Annotated[Path, typer.Argument(metavar="FILE")], *, debug: Debug = False) -> None:
-    """Check a constitution and show its principles by objective."""
-    from caif.constitution import read
-    from caif.terminal import table
-
-    law = read(file)
-    ordered = sorted(law.principles, key=lambda p: list(law.objectives).index(p.objective))
-    rows = [
-        (p.objective, p.id, f"{p.weight:g}", p.authority, ", ".join(p.applies_to) or "all", len(p.cases), p.digest[:8])
-        for p in ordered
-    ]
-    columns = ("objective", "principle", "#weight", "#authority", "applies to", "#cases", "digest")
-    about = f"{len(law.principles)} principles for {len(law.objectives)} objectives; digest {law.digest}"
-    table(f"{law.name} {law.version}", columns, rows, about)
-
-
-def _prepare(file: str, home: Path, overrides: list[str] | None = None, *, quiet: bool = False) -> "Guided":
-    from caif.api import prepare
-    from caif.run import Tell
-
-    return prepare(file, home=home, overrides=overrides or (), tell=Tell() if quiet else None)
-
-
-def main(args: Any = None) -> None:
-    """Run the command line."""
-    try:
-        app(args)
-    except SystemExit as left:
-        if isinstance(left.code, int) and left.code:  # do not wait for threads that wait for servers
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(left.code)
-        raise

@@ -1,0 +1,43 @@
+"""The command line. Heavy imports are inside the commands, so that `caif --help` answers at once."""
+
+import os
+import sys
+from typing import Any
+
+import typer
+
+from caif.cli import constitutions, runs
+
+HELP = """Turn a constitution into a trained model, and see what each principle did.
+
+\b
+  caif run quickstart            the whole way with a small model
+  caif check run.toml            what is wrong, before anything is asked
+  caif plan run.toml             what would run, and how many model calls
+  caif run run.toml rl.steps=20  run it, with one value changed
+  caif show run.toml             what was made, what it took
+"""
+
+app = typer.Typer(
+    help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)  # fmt: skip
+laws = typer.Typer(help="Look at constitutions.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(laws, name="constitution")
+
+for command in (runs.run, runs.plan, runs.check, runs.show, runs.plugins):
+    app.command()(command)
+for command in (constitutions.check,):
+    laws.command()(command)
+
+
+def main(args: Any = None) -> None:
+    """Run the command line."""
+    try:
+        app(args)
+    except SystemExit as left:
+        if isinstance(left.code, int) and left.code:  # do not wait for threads that wait for servers
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(left.code)
+        raise
