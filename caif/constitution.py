@@ -7,7 +7,7 @@ alone evaluated.
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
@@ -33,11 +33,20 @@ class Case(Frozen):
     worse: Text
 
 
+class Check(Frozen):
+    """A question about one answer that is settled by yes or no. `wants` says which of the two speaks for the answer."""
+
+    text: Text
+    weight: Annotated[float, Field(gt=0, le=1e6)] = 1.0
+    wants: Literal["yes", "no"] = "yes"
+
+
 class Principle(Frozen):
     """One principle. `critique`, `revision` and `compare` are what models are asked; the rest says when and how much.
 
     `instruct` and `oppose` are system messages under which contrast pairs are sampled (RLCD, 2307.12950); without
-    `oppose` the contrary answer is sampled with no instruction at all. Weight 0 leaves a principle out of every draw.
+    `oppose` the contrary answer is sampled with no instruction at all. `checks` are the rubric by which one answer alone
+    can be judged. Weight 0 leaves a principle out of every draw. A principle of higher `authority` can overrule others.
     """
 
     id: Name
@@ -50,12 +59,14 @@ class Principle(Frozen):
     weight: Annotated[float, Field(ge=0, le=1e6)] = 1.0
     authority: int = 0
     applies_to: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
     cases: tuple[Case, ...] = ()
 
     @property
     def digest(self) -> str:
         """What the principle says to a model, as a digest: labels made under another wording are other labels."""
-        return digest(self.model_dump(mode="json", include={"critique", "revision", "compare", "instruct", "oppose"}))
+        said = {"critique", "revision", "compare", "instruct", "oppose", "checks"}
+        return digest(self.model_dump(mode="json", include=said))
 
     def applies(self, tags: Iterable[str]) -> bool:
         """Whether the principle speaks to a prompt with these tags; without `applies_to` it speaks to all."""

@@ -127,8 +127,10 @@ class Judgement(Row):
     """What one judge said of one comparison under one principle.
 
     `p_a` is P(a is better), both orders averaged; None unless the verdict is a, b or tie. `logit_ab` and `logit_ba` are
-    the log-odds of a in the order a, b and in the order b, a; `mass` is the probability the judge put on the option
-    letters at all, the smaller of both orders. `flipped` says that the two orders preferred different answers.
+    the log-odds of a in the order a, b and in the order b, a; `mass` is the probability the judge put on the options at
+    all, the smaller of both orders. `flipped` says that the two orders preferred different answers; a `method` that looks
+    at one answer at a time knows no order, so both are None there. `resolution` says how its principle came to judge and
+    what became of it, `said` what the judge wrote where it wrote, `suspected_injection` that an answer tries to steer it.
     """
 
     comparison: Comparison
@@ -143,6 +145,13 @@ class Judgement(Row):
     mass: float | None = None
     flipped: bool | None = None
     reason: str = ""
+    method: str = "logprobs"
+    resolution: str = ""
+    said: tuple[str, ...] = ()
+    suspected_injection: bool = False
+    tokens_in: int = 0
+    tokens_out: int = 0
+    apart = frozenset({"tokens_in", "tokens_out"})
 
     @model_validator(mode="after")
     def _failures_carry_nothing(self) -> Self:
@@ -165,6 +174,9 @@ class Preference(Row):
     principle: str = ""
     source: str = ""
     rater: str = ""
+    resolution: str = ""
+    """How the principle came to judge, where an AI labeler chose it."""
+    apart = frozenset({"resolution"})
 
 
 class Rating(Row):

@@ -63,11 +63,16 @@ class Request(NamedTuple):
 
 
 class Question(NamedTuple):
-    """A conversation and the replies whose log-probabilities are wanted, as whole strings."""
+    """A conversation and the replies whose log-probabilities are wanted, as whole strings.
+
+    `temperature` is that of the distribution they are wanted under: where answers were sampled at another one than 1,
+    the KL between two policies is that of the distributions that were sampled from.
+    """
 
     row: str
     messages: Sequence[Mapping[str, str]]
     choices: tuple[str, ...]
+    temperature: float = 1.0
 
 
 class Answer(NamedTuple):
