@@ -9,7 +9,7 @@ import platform
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -208,23 +208,28 @@ class Run:
     def _track(self, batches: Iterable[Sequence[int]], total: int, label: str) -> Iterator[Sequence[int]]:
         return self.tell.track(batches, total, label, len)
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the home folder: a second run there would pay for the same answers twice."""
-        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        holder = self.home / "lock.holder"
-        lock = FileLock(self.home / "lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            who = holder.read_text(encoding="utf-8") if holder.is_file() else "unknown"
-            raise CaifError(f"{self.home} is in use by {who}", "wait for it, or use another --home", code=STOPPED) from None
-        try:
-            write_text(holder, f"process {os.getpid()} on {socket.gethostname()}")
-            yield
-        finally:
-            holder.unlink(missing_ok=True)
-            lock.release()
+    def locked(self) -> AbstractContextManager[None]:
+        """Hold the home folder while the run works."""
+        return held(self.home)
+
+
+@contextmanager
+def held(home: Path) -> Iterator[None]:
+    """Hold a home folder: whoever else worked there would pay for the same answers twice."""
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    holder = home / "lock.holder"
+    lock = FileLock(home / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        who = holder.read_text(encoding="utf-8") if holder.is_file() else "unknown"
+        raise CaifError(f"{home} is in use by {who}", "wait for it, or use another --home", code=STOPPED) from None
+    try:
+        write_text(holder, f"process {os.getpid()} on {socket.gethostname()}")
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
 
 
 def environment() -> dict[str, str]:
