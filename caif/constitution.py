@@ -6,12 +6,13 @@ alone evaluated.
 
 import re
 from collections.abc import Iterable, Sequence
+from math import log1p
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
-from caif.content import Frozen, digest, rng
+from caif.content import Frozen, digest
 from caif.data import Prompt
 from caif.errors import CaifError, explain, nearest
 from caif.files import load
@@ -115,14 +116,22 @@ class Constitution(Frozen):
         return self.model_copy(update={"principles": picked})
 
     def draw(self, prompt: Prompt, *seeds: object) -> Principle | None:
-        """Draw one principle that applies to the prompt, by weight; None if none does.
+        """Draw one principle that applies to the prompt, by weight; None if none does."""
+        return next(iter(self.order(prompt, *seeds)), None)
 
-        The draw depends on the seeds, the prompt and the principles alone: not on order, workers or a resume.
+    def order(self, prompt: Prompt, *seeds: object) -> list[Principle]:
+        """Draw all principles that apply to the prompt, one after the other by weight, without replacement.
+
+        Each runs a race of its own: the time to its arrival is exponential with the weight as its rate, and depends on the
+        seeds, the prompt, its id and its weight alone (Efraimidis and Spirakis 2006). So no draw moves with the order of
+        the work or a principle's wording, and a principle that is added or gets another weight only moves its own place.
         """
-        fit = [p for p in self.principles if p.weight > 0 and p.applies(prompt.tags)]
-        if not fit:
-            return None
-        return rng(*seeds, prompt.id).choices(fit, [p.weight for p in fit])[0]
+        race = digest([*map(str, seeds), prompt.id])
+        return sorted(self.applying(prompt), key=lambda p: -log1p(-int(digest([race, p.id])[:13], 16) / 16**13) / p.weight)
+
+    def applying(self, prompt: Prompt) -> list[Principle]:
+        """Return the principles that speak to a prompt and are in use at all."""
+        return [p for p in self.principles if p.weight > 0 and p.applies(prompt.tags)]
 
 
 def read(path: Path | str) -> Constitution:
