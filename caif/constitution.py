@@ -15,15 +15,17 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 from caif.content import Frozen, digest
 from caif.data import Prompt
 from caif.errors import CaifError, explain, nearest
-from caif.files import load
+from caif.files import MAX_BYTES, load
 from caif.store import Artifact
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
+Verbatim = Annotated[str, StringConstraints(max_length=MAX_BYTES)]
+"""Kept to the last space, as long as a file may be: it is for people and for going back, and no model is sent it."""
 FILE = "constitution.json"
 """What a constitution is kept as in the store."""
 
-_BRACED = re.compile(r"\{\{|\{%|\{\s*([^{}\s\"':,]+)\s*\}")
+BRACED = re.compile(r"\{\{|\{%|\{\s*([^{}\s\"':,]+)\s*\}")
 
 
 class Case(Frozen):
@@ -48,10 +50,12 @@ class Principle(Frozen):
     `instruct` and `oppose` are system messages under which contrast pairs are sampled (RLCD, 2307.12950); without
     `oppose` the contrary answer is sampled with no instruction at all. `checks` are the rubric by which one answer alone
     can be judged. Weight 0 leaves a principle out of every draw. A principle of higher `authority` can overrule others.
+    `text` is the principle as its authors wrote it, where it was imported.
     """
 
     id: Name
     objective: Name
+    text: Verbatim = ""
     critique: Text
     revision: Text
     compare: Text
@@ -74,11 +78,20 @@ class Principle(Frozen):
         return not self.applies_to or bool(set(self.applies_to) & set(tags))
 
 
+class Origin(Frozen):
+    """The document an imported constitution comes from: with the principles' texts it can be written again, all of it."""
+
+    kind: Literal["markdown", "html", "json"]
+    frame: Verbatim = ""
+    """What is no principle's: what stands before the first heading, or the JSON around the list of principles."""
+
+
 class Constitution(Frozen):
     """A named set of principles, each serving one objective."""
 
     name: Name
     version: str = "1"
+    origin: Origin | None = None
     objectives: Annotated[dict[Name, str], Field(min_length=1)]
     principles: Annotated[tuple[Principle, ...], Field(min_length=1)]
 
@@ -161,7 +174,7 @@ def _fill(value: object, terms: dict[str, str], where: str, key: str) -> object:
             return terms[name]
         raise CaifError(f"{where}: {key}: {match.group(0)!r} is not a declared term", nearest(name or "", terms))
 
-    return _BRACED.sub(term, value)
+    return BRACED.sub(term, value)
 
 
 def stored(artifact: Artifact) -> Constitution:

@@ -24,6 +24,14 @@ MAX_VALUES = 100_000
 
 def load(path: Path) -> dict[str, Any]:
     """Return the table in a `.toml`, `.yaml`, `.yml` or `.json` file."""
+    content = parse(path)
+    if not isinstance(content, dict) or not content:
+        raise CaifError(f"{path}: is empty or not a table of keys", "start from an example: caif run --help")
+    return content
+
+
+def parse(path: Path) -> object:
+    """Return what stands in a `.toml`, `.yaml`, `.yml` or `.json` file; only the last two can hold a list or one value."""
     text = read_text(path)
     readers = {".toml": _toml, ".yaml": _yaml, ".yml": _yaml, ".json": _json}
     if path.suffix not in readers:
@@ -34,8 +42,6 @@ def load(path: Path) -> dict[str, Any]:
         raise CaifError(f"{path}: nested too deep", "flatten it") from None
     except (ValueError, LookupError, AttributeError) as error:  # unwrapped: 5,000 digits, a 13th month, !!bool x
         raise CaifError(f"{path}: a value cannot be read: {error}", "mend that value") from None
-    if not isinstance(content, dict) or not content:
-        raise CaifError(f"{path}: is empty or not a table of keys", "start from an example: caif run --help")
     _refuse_unwieldy(content, path)
     return content
 
