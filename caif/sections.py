@@ -104,7 +104,11 @@ class Generate(Frozen):
 
 
 class Revise(Frozen):
-    """Critique and revise first answers, `turns` times, a newly drawn principle each turn (Bai et al. 2022, 3.1)."""
+    """Critique and revise first answers, `turns` times, another principle each turn (Bai et al. 2022, section 3.1).
+
+    `may_end` lets the critic say that there is nothing to criticise, which ends the chain: switch it off where principles
+    ask what could be added instead of what is wrong. Without `critique` answers are revised at once (figure 7 there).
+    """
 
     model: ModelSpec
     turns: Count = 1
@@ -113,7 +117,11 @@ class Revise(Frozen):
     max_tokens: Count = 256
     max_growth: Positive = 4.0
     principles: tuple[str, ...] = ()
+    critique: bool = True
+    may_end: bool = True
     examples: FilePath | None = None
+    example_tokens: Count = 1024
+    """How many tokens, as estimated, examples may take; those that do not fit are left out whole."""
 
 
 class Sft(Frozen):
