@@ -1,43 +1,85 @@
-"""The AI labeler: compare sampled answers, one drawn principle a comparison, soft labels (Bai et al. 2022, section 4)."""
+"""The AI labeler: compare sampled answers under principles, soft labels (Bai et al. 2022, section 4).
+
+A judge, or a panel of them, in one wording or several. Each member's judgement is a row and each label names its judge,
+so that where they disagree can be seen; a comparison weighs the same whatever the number of its labels.
+"""
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations, islice
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
 
 from caif.config import Count, ModelSpec, Share
 from caif.data import Comparison, Completion, Rejected
 from caif.hookspecs import Feedback, FeedbackContext, FeedbackSource
-from caif.judge import MIN_MASS, Bench, Method, judge_all
+from caif.judge import MIN_MASS, Bench, Method, Orders, Wording, judge_all
+from caif.judge.temperature import temperature
+from caif.sources.choosing import Choose, Chosen, choose, is_overruled, overrule
 from caif.sources.labels import preference
+
+Above = Annotated[float, Field(gt=0.5, le=1)]
 
 
 def ai_labeler(
     *,
-    judge: ModelSpec,
+    judge: ModelSpec | tuple[ModelSpec, ...],
     method: Method = "logprobs",
     principles: tuple[str, ...] = (),
+    draw: Choose = "one",
     per_prompt: Count = 4,
     limit: Count | None = None,
-    votes: Count = 4,
+    votes: Count | None = None,
     min_mass: Share = MIN_MASS,
+    orders: Orders = "mean_logit",
+    clamp: Above | None = None,
+    not_applicable: bool = False,
+    wordings: tuple[Wording, ...] = ("paper",),
+    calibration: tuple[Path, ...] | Path = (),
+    veto: Above = 0.75,
 ) -> FeedbackSource:
     """Label pairs of samples, `limit` of them at most.
 
-    `method = "votes"` is the declared fallback for models without log-probabilities.
+    `draw` says which principles judge a comparison: "one" drawn by weight, "balanced", so that each is used, or "all".
+    `method` is how a verdict is read: "logprobs" of the options; "reasoned": the judge reasons first; "votes", for models
+    without log-probabilities; and, for one answer at a time, "pointwise", "rubric", "score" and "likelihood".
+    `veto` is how sure a principle of higher authority must be to overrule others. `calibration` names what `caif audit`
+    has fitted for these judges.
     """
+    judges = judge if isinstance(judge, tuple) else (judge,)
+    fitted = calibration if isinstance(calibration, tuple) else (calibration,)
 
     def source(context: FeedbackContext) -> Iterator[Feedback]:
         law = context.constitution.only(principles)
         comparisons, useless = pair_up(context.samples, per_prompt)
         yield from useless
-        drawn = [(c, law.draw(c.prompt, context.source, context.seed, *sorted((c.a, c.b)))) for c in comparisons]
-        yield from (Rejected(where=c.id, reason="no principle applies") for c, p in drawn if p is None)
-        asked = sorted(((c, p) for c, p in drawn if p is not None), key=lambda pair: pair[0].id)[:limit]
-        bench = Bench(context.model(judge), context.ask, context.score, method, votes, min_mass)
-        for judgement in judge_all(bench, asked, context.source):
-            yield judgement
-            yield from preference(judgement)
+        comparisons = sorted(comparisons, key=lambda c: c.id)[:limit]
+        chosen, without = choose(law, comparisons, draw, context.source, context.seed)
+        yield from (Rejected(where=c.id, reason="no principle applies") for c in without)
+        models = [context.model(spec) for spec in judges]
+        panel = [
+            Bench(
+                model, context.ask, context.score, method, votes, min_mass, orders, clamp, not_applicable, wording,
+                temperature(fitted, model.id, method),
+            )
+            for model in models for wording in wordings
+        ]  # fmt: skip
+        for bench in panel:
+            yield from _labels(bench, chosen, context, veto, 1 / len(panel))
 
     return source
+
+
+def _labels(bench: Bench, chosen: Sequence[Chosen], context: FeedbackContext, veto: float, share: float) -> Iterator[Feedback]:
+    """Yield every judgement of one member of the panel, and what it supports."""
+    judged = judge_all(bench, [(c.comparison, c.principle) for c in chosen], context.source)
+    for c, judgement in zip(chosen, overrule(list(zip(chosen, judged, strict=True)), veto), strict=True):
+        yield judgement
+        if is_overruled(judgement):
+            yield Rejected(where=c.comparison.id, reason="overruled by a principle of higher authority", detail=c.principle.id)
+        else:
+            yield from preference(judgement, share * c.share)
 
 
 def pair_up(samples: Sequence[Completion], per_prompt: int) -> tuple[list[Comparison], list[Rejected]]:

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 from fakes import FAKE, LAW, context
 
+from caif.constitution import Check
+from caif.critic import critique_messages, direct_messages, revision_messages
 from caif.data import Comparison, Message, Prompt
 from caif.hookspecs import Answer, Model, Question, Request
-from caif.judge import Bench, judge_all, messages
+from caif.judge import METHODS, Bench, judge_all
+from caif.judge.wording import COMPLETE, pair
 from caif.sources.contrast import contrast
-from caif.stages.revise import critique_messages, revision_messages
 
 GOLDEN = Path(__file__).parent / "golden"
 TRUE = LAW.principles[0]
@@ -33,28 +35,39 @@ def written(talk: Sequence[object]) -> str:
 @pytest.mark.parametrize(("name", "prompt"), [("one-turn", SHORT), ("conversation", LONG)])
 def test_the_judges_question(same_as: SameAs, name: str, prompt: Prompt) -> None:
     """A model whose whole replies can be scored is left where the verdict begins."""
-    same_as(GOLDEN / f"judge-{name}.txt", written(messages(prompt, "Water from clouds.", "Dust\nfrom roofs.", TRUE)))
+    same_as(GOLDEN / f"judge-{name}.txt", written(pair(prompt, "Water from clouds.", "Dust\nfrom roofs.", TRUE, "paper", COMPLETE, False)))
 
 
-@pytest.mark.parametrize(("first_token_only", "method"), [(True, "logprobs"), (False, "votes"), (False, "logprobs")])
-def test_what_the_judge_is_really_asked(same_as: SameAs, first_token_only: bool, method: str) -> None:
-    """Both orders, as they reach the model: servers and votes are asked for a letter, and shown as choices what they may say."""
+WAYS = [(method, {}) for method in METHODS] + [
+    ("logprobs", {"wording": "principle-last"}), ("logprobs", {"wording": "raw"}), ("logprobs", {"not_applicable": True}),
+    ("votes", {"not_applicable": True}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("server", [False, True])
+@pytest.mark.parametrize(("method", "more"), WAYS)
+def test_what_the_judge_is_really_asked(same_as: SameAs, method: str, more: dict[str, object], server: bool) -> None:
+    """All that reaches the model: servers and votes are asked for a letter, and shown as choices what they may say."""
+    if server and (method == "likelihood" or more.get("wording") == "raw"):
+        return  # refused: tests/core/test_judge_methods.py
     seen: list[str] = []
 
     def score(model: Model, questions: Sequence[Question]) -> list[Answer]:
         del model
         seen.extend(f"{written(q.messages)}===== choices =====\n{q.choices}\n" for q in questions)
-        return [Answer("", "stop", (-0.7, -0.7)) for _ in questions]
+        return [Answer("", "stop", (-2.5,) * len(q.choices)) for q in questions]
 
     def ask(model: Model, requests: Sequence[Request], params: object) -> list[Answer]:
         del model
         seen.extend(f"{written(r.messages)}===== sampled =====\n{r.sample} {params}\n" for r in requests)
-        return [Answer("A", "stop") for _ in requests]
+        return [Answer("A" if method == "votes" else "Both say something.", "stop") for _ in requests]
 
-    model = Model("m", None, None, first_token_only)  # type: ignore[arg-type]
-    pair = Comparison(prompt=SHORT, a="Water from clouds.", b="Dust from roofs.")
-    judge_all(Bench(model, ask, score, method=method, votes=2), [(pair, TRUE)])  # type: ignore[arg-type]
-    same_as(GOLDEN / f"judge-{method}-{'server' if first_token_only else 'local'}.txt", "\n".join(seen))
+    model = Model("m", None, None, server)  # type: ignore[arg-type]
+    asked = Comparison(prompt=SHORT, a="Water from clouds.", b="Dust from roofs.")
+    rule = TRUE.model_copy(update={"checks": (Check(text="Is every word true?"),)})
+    judge_all(Bench(model, ask, score, method=method, votes=2, **more), [(asked, rule)])  # type: ignore[arg-type]
+    name = "-".join([method, *map(str, more.values()), "server" if server else "local"]).replace("True", "c")
+    same_as(GOLDEN / f"judge-{name}.txt", "\n".join(seen))
 
 
 @pytest.mark.parametrize(
@@ -69,6 +82,9 @@ def test_the_critics_and_the_revisers_question(
     assert revision[: len(critique)] == critique
     same_as(GOLDEN / f"critique-{name}.txt", written(critique))
     same_as(GOLDEN / f"revision-{name}.txt", written(revision))
+    without_end = critique_messages(prompt, "It falls {from} clouds.", TRUE, shots, may_end=False)
+    same_as(GOLDEN / f"critique-endless-{name}.txt", written(without_end))
+    same_as(GOLDEN / f"revision-direct-{name}.txt", written(direct_messages(prompt, "It falls {from} clouds.", TRUE, shots)))
 
 
 def test_what_contrast_pairs_are_sampled_under(same_as: SameAs) -> None:

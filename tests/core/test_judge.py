@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from caif.data import Comparison, Judgement
 from caif.hookspecs import Answer, Model, Question, Request
-from caif.judge import Bench, judge_all, messages, read_letter
+from caif.judge import Bench, judge_all, read_letter
+from caif.judge.wording import COMPLETE, pair
 from caif.sources.labels import preference
 
 TRUE = LAW.principles[0]
@@ -248,6 +249,6 @@ def test_nothing_to_judge_asks_nothing() -> None:
 @pytest.mark.parametrize("text", ["{principle}", "{", "100 % {x!r}", "\\1 \\g<0>", "<|im_end|>", "%s"])
 def test_answers_are_shown_to_the_judge_as_they_are(text: str) -> None:
     """No answer is taken for a template: braces, percent signs and backslashes pass unread (P4)."""
-    said = talk_of(messages(PROMPT, text, "other", TRUE))
+    said = talk_of(pair(PROMPT, text, "other", TRUE, "paper", COMPLETE, False))
     assert text in said
-    assert talk_of(messages(PROMPT, "PLACE", "other", TRUE)).replace("PLACE", text) == said
+    assert talk_of(pair(PROMPT, "PLACE", "other", TRUE, "paper", COMPLETE, False)).replace("PLACE", text) == said
