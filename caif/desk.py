@@ -15,8 +15,9 @@ from pydantic import ValidationError
 
 from caif.config import Exec, ModelSpec
 from caif.data import Preference, Rating, Rejected
-from caif.errors import CaifError, explain
+from caif.errors import CaifError, explain, nearest
 from caif.hookspecs import Answer, Model, Params, Question, Request
+from caif.judge import METHODS, TIMES, Bench
 from caif.ledger import Ledger
 from caif.models.engine import Engine
 from caif.plugins import Plugins, load
@@ -38,6 +39,16 @@ class Desk:
     def model(self, named: str) -> Model:
         """Return a model by what a run file would say of it: `embedded:1.5b`, or `{use = "openai:m", base_url = "…"}`."""
         return self.models(spec(named))
+
+    def bench(self, judge: str, method: str = "logprobs", samples: int | None = None) -> Bench:
+        """Return a judge at work. `samples` is how many answers an order a method that samples takes, or its own number."""
+        if method not in METHODS:
+            raise CaifError(f"there is no method {method!r} of judging", nearest(method, METHODS))
+        if samples and method not in TIMES:
+            raise CaifError(
+                f"{method} takes no samples: it reads probabilities", f"leave the number out, or use {', '.join(TIMES)}"
+            )
+        return Bench(self.model(judge), self.ask, self.score, method, samples)  # type: ignore[arg-type]
 
     def ask(self, model: Model, requests: Sequence[Request], params: Params) -> list[Answer]:
         """Ask a model, through the ledger."""
@@ -73,7 +84,9 @@ def spec(named: str) -> ModelSpec:
     try:
         return ModelSpec.model_validate(tomllib.loads(f"model = {named}")["model"])
     except tomllib.TOMLDecodeError:
-        raise CaifError(f"{named!r} is no TOML table", '''write {use = "openai:NAME", base_url = "http://…"}''') from None
+        raise CaifError(
+            f"{named!r} is no TOML table", """write {use = "openai:NAME", base_url = "http://…"}"""
+        ) from None
     except ValidationError as error:
         raise explain(error, ModelSpec, named) from None
 

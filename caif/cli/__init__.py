@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from caif.cli import constitutions, runs
+from caif.cli import constitutions, differences, runs
 
 HELP = """Turn a constitution into a trained model, and see what each principle did.
 
@@ -22,13 +22,17 @@ app = typer.Typer(
     help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )  # fmt: skip
-laws = typer.Typer(help="Look at constitutions.", no_args_is_help=True, rich_markup_mode=None)
+laws = typer.Typer(
+    help="Check, lint, test and compare constitutions; bring them in and take them out.", no_args_is_help=True,
+    rich_markup_mode=None,
+)  # fmt: skip
 app.add_typer(laws, name="constitution")
 
 for command in (runs.run, runs.plan, runs.check, runs.show, runs.plugins):
     app.command()(command)
-for command in (constitutions.check,):
+for command in (constitutions.check, constitutions.lint, constitutions.test, constitutions.export, differences.diff):
     laws.command()(command)
+laws.command("import")(constitutions.import_)
 
 
 def main(args: Any = None) -> None:

@@ -1,0 +1,1 @@
+"""The constitution's own tools: lint, unit tests, differences, and the way in from other formats and back."""

@@ -1,0 +1,122 @@
+"""Cut a Markdown or HTML document at its headings, so that the pieces put together are the document again.
+
+Every step is linear in the length of the document: it may come from anywhere.
+"""
+
+import html
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+_FENCE = re.compile(r" {0,3}(?P<marks>`{3,}|~{3,})(?P<info>[^\n]*)")
+_HEADING = re.compile(r" {0,3}(?P<marks>#{1,6})(?=\s|$)")
+_HTML_HEADING = re.compile(
+    r"<h(?P<level>[1-6])\b[^<>]*>(?P<title>.{0,300}?)</h(?P=level)\s*>", re.IGNORECASE | re.DOTALL
+)
+_TAG = re.compile(r"<[^<>]*>")
+_UNSEEN = re.compile(r"<!--.*?(?:-->|\Z)|<(script|style)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
+_HTML_BLOCK = re.compile(r"</?(?:p|div|li|ul|ol|section|header|table|tr|blockquote|br)\b[^<>]*>", re.IGNORECASE)
+_LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()\s]*(?:\s+\"[^\"]*\")?\)")
+_EMPHASIS = re.compile(r"(\*\*|__|\*)(?=\S)(.{1,300}?)(?<=\S)\1")
+_BESIDE = re.compile(r"    |\t|(?:!!!|\?\?\?)\s*\w|\W*examples?\b[^\n]{0,200}\Z", re.IGNORECASE)
+"""How a block begins that is code, a comment beside the text, or the title of an example."""
+
+
+class Section(NamedTuple):
+    """A heading and all up to the next one. `text` is that piece as it stands, `prose` what it says, without markup."""
+
+    level: int
+    title: str
+    attributes: dict[str, str]
+    text: str
+    prose: str
+
+
+class Heading(NamedTuple):
+    """Where a heading begins and ends, and what it says."""
+
+    start: int
+    end: int
+    level: int
+    title: str
+
+
+def markdown(text: str) -> tuple[str, list[Section]]:
+    """Return what stands before the first heading, and the sections. A `#` in fenced code is no heading."""
+    headings, place = [], 0
+    for line, is_code in _lines(text):
+        if not is_code and (found := _HEADING.match(line)):
+            headings.append(
+                Heading(place, place + len(line), len(found["marks"]), _unclosed(line[found.end() :].strip()))
+            )
+        place += len(line)
+    return _cut(text, headings, _markdown_prose)
+
+
+def page(text: str) -> tuple[str, list[Section]]:
+    """Return what stands before the first heading of an HTML page, and the sections."""
+    headings = [
+        Heading(m.start(), m.end(), int(m["level"]), _html_prose(m["title"])) for m in _HTML_HEADING.finditer(text)
+    ]
+    return _cut(text, headings, _html_prose)
+
+
+def _cut(text: str, headings: Sequence[Heading], prose: Callable[[str], str]) -> tuple[str, list[Section]]:
+    ends = [*(heading.start for heading in headings[1:]), len(text)]
+    sections = [
+        Section(h.level, *_attributes(h.title), text[h.start : end], prose(text[h.end : end]))
+        for h, end in zip(headings, ends, strict=bool(headings))
+    ]
+    return text[: headings[0].start] if headings else text, sections
+
+
+def _lines(text: str) -> Iterator[tuple[str, bool]]:
+    """Yield every line, and whether it is fenced code or a fence."""
+    fence = ""
+    for line in _LINE.findall(text):
+        mark = _FENCE.match(line)
+        if fence:
+            yield line, True
+            fence = "" if mark and mark["marks"].startswith(fence) and not mark["info"].strip() else fence
+        else:
+            opens = mark and not (mark["marks"][0] == "`" and "`" in mark["info"])
+            fence = mark["marks"] if mark and opens else ""
+            yield line, bool(opens)
+
+
+def _unclosed(title: str) -> str:
+    """Return a heading's title without the marks that may close it."""
+    bare = title.rstrip("#")
+    return title if bare == title or bare[-1:].strip() else bare.rstrip()
+
+
+def _attributes(title: str) -> tuple[str, dict[str, str]]:
+    """Part a title from the attributes behind it, `{#id key=value}`; other braces are part of the title."""
+    before, brace, inside = title.rpartition("{")
+    words = inside[:-1].split()
+    if (
+        not brace
+        or not inside.endswith("}")
+        or not words
+        or not all(w.startswith(("#", ".")) or "=" in w for w in words)
+    ):
+        return title.strip(), {}
+    pairs = [word.partition("=") if "=" in word else (word[0], "", word[1:]) for word in words]
+    return before.strip(), {key: value.strip("\"'") for key, _, value in pairs}
+
+
+def _markdown_prose(body: str) -> str:
+    """Return the paragraphs that say something: no code, no examples, no comments beside the text, no links' addresses."""
+    outside = "".join("\n" if is_code else line for line, is_code in _lines(_UNSEEN.sub("", body)))
+    kept = []
+    for block in re.split(r"\n[ \t\r]*\n", outside):
+        said = block.strip("\n\r")
+        if said.strip() and not _BESIDE.match(said):
+            kept.append(_EMPHASIS.sub(r"\2", _LINK.sub(r"\1", said)).strip())
+    return "\n\n".join(filter(None, kept))
+
+
+def _html_prose(body: str) -> str:
+    said = (" ".join(html.unescape(_TAG.sub("", block)).split()) for block in _HTML_BLOCK.split(_UNSEEN.sub("", body)))
+    return "\n\n".join(filter(None, said))

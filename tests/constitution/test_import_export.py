@@ -1,0 +1,232 @@
+"""What comes in from elsewhere goes back as it was: every character of a document, every value of a JSON set."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from caif.constitution import Constitution, Principle, read
+from caif.errors import CaifError
+from caif.laws.documents import RULE, from_document, slug, to_document, unique
+from caif.laws.sections import markdown, page
+from caif.laws.sets import changed_elsewhere, from_set, to_set
+from caif.laws.ways import bring, readable, take
+from caif.laws.writing import as_json, as_toml, save_constitution
+
+DATA = Path("/work/shared/data")
+SHIPPED = sorted((Path(__file__).parents[2] / "constitutions").glob("*.toml"))
+
+SPEC = """Read this first.
+
+# Duties {#duties}
+
+## Be *brief* {#brief authority=root}
+
+Say it in **one** sentence. See [the guide](https://example.org/guide "x") for more.
+
+!!! meta "Beside the text"
+    Nobody is judged by this.
+
+**Example**: a long answer
+
+~~~xml
+# not a heading
+<user>hi</user>
+~~~
+
+Stop when it is said.
+
+## Be brief ##
+
+<!-- nobody
+sees --> Do it again, {whatever} {{it}} takes.
+
+#nor is this one
+"""
+
+LINES = st.sampled_from(
+    ["# A", "## B {#b authority=user tags=x,y}", "### B", "#", "# {x}", "```", "~~~", "    # code", "text {a} {{b}} {%c%}",
+     'q """"" \\ \\u0041 "', "", "  ", "\r", "tab\there", "\x00\x07\x7f", "\u2028é\U0001f600", "> quote", "[a](b)", "*x* **y**", "&amp; <b>"]
+)  # fmt: skip
+DOCUMENTS = st.lists(st.one_of(LINES, st.text(max_size=12)), max_size=14).map("\n".join)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3), max_leaves=6,
+)  # fmt: skip
+WORDS = st.text(min_size=1, max_size=20).filter(lambda text: bool(text.strip()))
+
+
+def through_a_file(law: Constitution, folder: Path) -> Constitution:
+    """Write a constitution, both ways, and read it again."""
+    for suffix, text in (("toml", as_toml(law)), ("json", as_json(law))):
+        (folder / f"law.{suffix}").write_text(text, encoding="utf-8", newline="")
+        assert read(folder / f"law.{suffix}") == law
+    return read(folder / "law.toml")
+
+
+@settings(max_examples=150, deadline=None)
+@given(DOCUMENTS)
+@example(SPEC)
+@example('# A\n\n"\n# B\n\n""\n# C\n\nx"""')
+def test_a_document_comes_back_to_the_last_character(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    """Line ends, fences, braces, quotes and control characters included; only a document without a demand is refused."""
+    try:
+        law = from_document(text, "markdown", "spec", "o")
+    except CaifError:
+        assert not any(section.prose for section in markdown(text)[1])
+        return
+    assert to_document(through_a_file(law, tmp_path_factory.mktemp("law"))) == text
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(alphabet="<>/h1-3pbr a!&;\n\"'", max_size=60))
+@example("<html><h1>Rights</h1><p>All are <b>free</b>.<h2 class='x'>Art&shy;icle</h2>\n<p>None is held.</p></html>")
+def test_a_page_cut_at_its_headings_is_the_page(text: str) -> None:
+    """Nothing falls between two sections, however broken the page is."""
+    frame, sections = page(text)
+    assert frame + "".join(section.text for section in sections) == text
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        WORDS
+        | st.fixed_dictionaries({"critique_request": WORDS, "revision_request": WORDS}, optional={"name": WORDS, "more": JSON})
+        | st.fixed_dictionaries({"principle": WORDS}, optional={"compare": WORDS, "more": JSON}),
+        min_size=1, max_size=4,
+    ),
+    st.dictionaries(st.text(max_size=4), st.integers() | st.text(max_size=4) | st.floats(allow_nan=False), max_size=2),
+    st.sampled_from([(), ("principles",), ("a", "b")]),
+)  # fmt: skip
+def test_a_set_comes_back_as_the_same_data(
+    tmp_path_factory: pytest.TempPathFactory, items: list[object], around: dict[str, object], at: tuple[str, ...]
+) -> None:
+    """Wherever its list stands and whatever else its items and the document hold."""
+    document: object = items
+    for key in reversed(at):
+        document = {**around, key: document}
+    law = from_set(document, "set", "o")
+    assert len(law.principles) == len(items)
+    again = through_a_file(law, tmp_path_factory.mktemp("law"))
+    assert json.dumps(to_set(again)) == json.dumps(document)
+
+
+def test_a_heading_is_a_principle(tmp_path: Path) -> None:
+    """Ids follow the headings above, attributes say authority, and a heading that demands nothing is never drawn."""
+    law = through_a_file(from_document(SPEC, "markdown", "spec", "o"), tmp_path)
+    assert [(p.id, p.weight, p.authority) for p in law.principles] == [
+        ("duties", 0, 0), ("duties--be-brief", 1, 4), ("duties--be-brief-2", 1, 0),
+    ]  # fmt: skip
+    brief = law.principles[1].compare
+    assert "Say it in one sentence. See the guide for more." in brief and "Stop when it is said." in brief
+    for hidden in ("not a heading", "Nobody is judged", "Example", "https", "{#", "**"):
+        assert hidden not in brief
+    assert "Do it again, {whatever} {{it}} takes." in law.principles[2].compare
+    assert "nobody" not in law.principles[2].compare
+
+
+def test_a_model_is_shown_as_much_as_a_small_judge_bears() -> None:
+    """A long section is cut where a sentence ends; its text is kept whole."""
+    law = from_document("# Long\n\n" + "Be kind to everybody. " * 500, "markdown", "spec", "o")
+    shown = re.search(r"rule for the assistant: (.*)\n\nWhich", law.principles[0].compare, re.DOTALL)
+    assert shown and len(shown[1]) <= RULE and shown[1].endswith("everybody.")
+    assert len(law.principles[0].text) > 10_000
+
+
+def test_what_is_edited_after_the_import_goes_back_too(tmp_path: Path) -> None:
+    """A principle mended, added or taken out in the caif file is so in the other project's file as well."""
+    law = from_set({"v": 2, "list": [{"critic": " a ", "n": 1}, {"critic": "b"}, {"critic": "c"}]}, "set", "o")
+    one, _, three = law.principles
+    new = Principle(id="new", objective="o", critique="fresh", revision="r", compare="Which?")
+    edited = law.model_copy(update={"principles": (one, three.model_copy(update={"critique": "C"}), new)})
+    assert to_set(through_a_file(edited, tmp_path)) == {
+        "v": 2,
+        "list": [{"critic": " a ", "n": 1}, {"critic": "C"}, {"critic": "fresh"}],
+    }
+    assert changed_elsewhere(edited) == []
+    asked = law.model_copy(update={"principles": (one.model_copy(update={"compare": "Which is it?"}), three)})
+    assert changed_elsewhere(asked) == [one.id], "the set has no field for what is asked of a judge"
+
+
+def test_sets_by_name_and_sets_of_texts_are_sets_too() -> None:
+    """A table of named criticisms, as in the paper's own file, and a plain list of sentences."""
+    named = {
+        "harm-1": {"prompt": "Say what harms.", "edit_request": "Mend it."},
+        "harm-2": {"prompt": "Else?", "edit_request": "Mend."},
+    }
+    law = from_set(named, "set", "o")
+    assert [p.id for p in law.principles] == ["harm-1", "harm-2"]
+    assert (law.principles[0].critique, law.principles[0].revision) == ("Say what harms.", "Mend it.")
+    assert list(to_set(law)) == list(named) and to_set(law) == named  # type: ignore[call-overload]
+    assert "be kind" in from_set(["be kind"], "set", "o").principles[0].compare
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.md", "no heading at all", "has no headings"),
+        ("a.md", "# One\n\n# Two\n", "no heading has a text below it"),
+        ("a.json", '{"a": 1}', "holds no list of principles"),
+        ("a.json", "[1, 2]", "holds no list of principles"),
+        ("a.json", '[{"critique": "a"', "not valid JSON"),
+        ("a.json", json.dumps([{"critique": "x" * 5000}]), "at most 4000 characters"),
+        ("a.txt", "# One\n\ntext", "cannot tell the format"),
+    ],
+)
+def test_what_is_no_constitution_is_refused(tmp_path: Path, name: str, text: str, said: str) -> None:
+    """With the file, what was looked for, and one line."""
+    (tmp_path / name).write_text(text)
+    with pytest.raises(CaifError, match=said):
+        bring(tmp_path / name)
+
+
+def test_a_file_that_is_there_is_not_written_over(tmp_path: Path) -> None:
+    """It may hold somebody's work."""
+    law = from_document(SPEC, "markdown", "spec", "o")
+    save_constitution(law, tmp_path / "law.toml")
+    assert read(tmp_path / "law.toml") == law
+    with pytest.raises(CaifError, match="is there already"):
+        save_constitution(law, tmp_path / "law.toml")
+    with pytest.raises(CaifError, match="cannot tell the format"):
+        save_constitution(law, tmp_path / "law.txt")
+
+
+@pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)
+def test_a_constitution_of_ours_is_written_as_json_and_for_people(tmp_path: Path, file: Path) -> None:
+    """The JSON is the same constitution; the page has every principle's question and cases."""
+    law = through_a_file(read(file), tmp_path)
+    text = take(law, "markdown")
+    assert take(law) == take(law, "json") == as_json(law)
+    assert text == readable(law)
+    assert all(p.compare in text and all(case.better in text for case in p.cases) for p in law.principles)
+    with pytest.raises(CaifError, match="cannot be written as 'html'"):
+        take(law, "html")
+
+
+def test_names_are_unique_and_valid() -> None:
+    """Any heading has a name, two of one name are told apart, and none is longer than a name may be."""
+    names = unique([slug("É b'c!"), slug("e bc"), slug("日本"), slug("日本"), slug("x" * 90), slug("x" * 90)])
+    assert names == ["e-bc", "e-bc-2", "section", "section-2", "x" * 64, "x" * 62 + "-2"]
+
+
+@pytest.mark.parametrize("name", ["openai_model_spec/model_spec.md", "udhr/udhr_eng.html"])
+def test_real_documents_come_back_to_the_last_character(tmp_path: Path, name: str) -> None:
+    """A specification of 80 headings, and the declaration of human rights."""
+    file = DATA / name
+    if not file.is_file():
+        pytest.skip(f"{file} is not here")
+    save_constitution(bring(file, "duties"), tmp_path / "law.toml")
+    law = read(tmp_path / "law.toml")
+    assert take(law) == file.read_bytes().decode()
+    assert sum(p.weight > 0 for p in law.principles) >= 30
+    assert {p.objective for p in law.principles} == {"duties"}
+
+
+@pytest.mark.parametrize("file", sorted((DATA / "constitutions_misc").glob("*.json")), ids=lambda file: file.stem)
+def test_real_sets_come_back_as_the_same_data(tmp_path: Path, file: Path) -> None:
+    """Sets of other projects, one with examples beside its principles."""
+    save_constitution(bring(file), tmp_path / "law.toml")
+    assert json.loads(take(read(tmp_path / "law.toml"))) == json.loads(file.read_text(encoding="utf-8"))
