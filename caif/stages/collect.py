@@ -67,4 +67,4 @@ def collect(
     return {}
 
 
-collect.version = 1
+collect.version = 2

@@ -55,7 +55,7 @@ def evaluate(
     results = {
         "prompts": len(prompts),
         "measures": {name: _compared(sides, measure, cfg, work.seed) for name, measure in measures.items()},
-        "kl": interval(_kl(work, start, end, sides["policy"]), cfg.bootstrap, work.seed),
+        "kl": interval(_kl(work, start, end, sides["policy"], cfg.temperature), cfg.bootstrap, work.seed) if cfg.temperature else None,
         "best_of_n": {"n": cfg.best_of, "kl": math.log(cfg.best_of) - (cfg.best_of - 1) / cfg.best_of},
         "start": start.id,
     }
@@ -68,7 +68,7 @@ def evaluate(
     return results
 
 
-evaluate.version = 1
+evaluate.version = 2
 
 
 def _measures(work: Work, cfg: Evaluate) -> dict[str, Measure]:
@@ -115,9 +115,12 @@ def _compared(sides: Sides, measure: Measure, cfg: Evaluate, seed: int) -> dict[
     return compare(table, cfg.bootstrap, seed)
 
 
-def _kl(work: Work, start: Model, end: Model, answers: Sequence[Completion]) -> list[float]:
-    """Return one KL estimate a prompt, in nats a sequence: log p_policy - log p_start of the policy's own answers (k1)."""
-    questions = [Question(c.prompt.id, c.prompt.chat, (c.text,)) for c in answers]
+def _kl(work: Work, start: Model, end: Model, answers: Sequence[Completion], temperature: float) -> list[float]:
+    """Return one KL estimate a prompt, in nats a sequence: log p_policy - log p_start of the policy's own answers (k1).
+
+    Both at the temperature that the answers were sampled at, or it would be the KL of no two distributions.
+    """
+    questions = [Question(c.prompt.id, c.prompt.chat, (c.text,), temperature) for c in answers]
     ends, starts = work.score(end, questions), work.score(start, questions)
     gaps = [(c.prompt.id, e.logprobs[0] - s.logprobs[0]) for c, e, s in zip(answers, ends, starts, strict=True)]
     return list(mean_by_prompt(gaps).values())
