@@ -93,8 +93,15 @@ class Completion(Row):
         return self.finish in ("stop", "length") and bool(self.text.strip())
 
 
+NOTHING_FOUND = "nothing to criticise"
+"""Why no revision follows a critique that finds no fault. It is the last turn of its chain."""
+
+
 class Turn(Frozen):
-    """One critique and the revision that followed it; `rejected` says why a revision was not taken over."""
+    """One critique and the revision that followed it; `rejected` says why a revision was not taken over.
+
+    The critique is empty where the answer was revised at once.
+    """
 
     principle: str
     critique: str
@@ -103,7 +110,11 @@ class Turn(Frozen):
 
 
 class Revision(Row):
-    """A first answer and what critique after critique made of it. `final` is the last accepted revision, or None."""
+    """A first answer and what critique after critique made of it.
+
+    `final` is the last accepted revision; where the critic found nothing to criticise it is the answer that was so found,
+    which may be the first one; else None.
+    """
 
     prompt: Prompt
     first: str

@@ -12,7 +12,7 @@ from caif.store import Artifact
 
 
 def sft(work: Work, revised: Artifact, *, cfg: Sft) -> dict[str, Any]:
-    """Train a LoRA adapter on accepted revisions and keep it with its tokenizer."""
+    """Train a LoRA adapter on what the chains came to and keep it with its tokenizer."""
     wanted = targets(revised.rows(Revision), cfg.targets)
     if not wanted:
         raise CaifError(
@@ -44,7 +44,13 @@ sft.version = 1
 
 
 def targets(revisions: list[Revision], which: str) -> list[tuple[Prompt, str]]:
-    """Return each prompt with the answers to learn: every accepted revision of its chain, or the final one."""
-    if which == "final":
-        return [(r.prompt, r.final) for r in revisions if r.final is not None]
-    return [(r.prompt, turn.revision) for r in revisions for turn in r.turns if not turn.rejected]
+    """Return each prompt with the answers to learn: every accepted revision of its chain, or the final one.
+
+    A first answer in which the critic found nothing to criticise is the final one, and the only one of its chain.
+    """
+    wanted = []
+    for row in revisions:
+        accepted = [turn.revision for turn in row.turns if not turn.rejected]
+        final = [row.final] if row.final is not None else []
+        wanted += [(row.prompt, answer) for answer in (accepted or final if which == "all" else final)]
+    return wanted

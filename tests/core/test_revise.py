@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage
 
 from caif.config import Generate, Law, Revise
+from caif.critic import critique_messages, fault, revision_messages
 from caif.data import Completion, Message, Prompt, Revision
 from caif.errors import CaifError
-from caif.stages.revise import critique_messages, fault, revise, revision_messages
+from caif.stages.revise import revise
 from caif.store import Artifact
 
 TRUE = LAW.principles[0]
@@ -169,45 +170,11 @@ def test_only_named_principles_are_used(tmp_path: Path) -> None:
         revised(tmp_path, replies("c", "a"), principles=("shorts",))
 
 
-def examples(folder: Path, text: str) -> Path:
-    (folder / "shots.toml").write_text(text)
-    return folder / "shots.toml"
-
-
-SHOTS = "".join(f'[[messages]]\nrole = "{role}"\ncontent = "{role} says"\n' for role in ("user", "assistant") * 2)
-
-
-def test_examples_come_before_the_conversation_and_after_its_system_message(tmp_path: Path) -> None:
-    """A system message in the middle is refused by many chat templates."""
-    prompt = Prompt(messages=(Message(role="system", content="Be kind."), *PROMPT.messages))
-    chat = replies("vague", "better")
-    revised(tmp_path, chat, prompt=prompt, examples=examples(tmp_path, SHOTS))
-    for talk in chat.asked:
-        assert [message["role"] for message in talk][:6] == ["system", "user", "assistant", "user", "assistant", "user"]
-        assert talk[5]["content"] == "What is rain?"
-
-
-@pytest.mark.parametrize(
-    ("text", "complaint"),
-    [
-        ("x = 1", "messages: is required"), ("messages = []", "in turn"), (SHOTS.replace('"user"', '"human"'), "messages"),
-        (SHOTS + '[[messages]]\nrole = "user"\ncontent = "?"', "in turn"), (SHOTS.replace("content", "text"), "messages"),
-    ],
-)  # fmt: skip
-def test_an_examples_file_that_is_no_dialogue_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
-    """Before the model is asked, with the file's name; not a KeyError."""
-    chat = replies("x", "y")
-    with pytest.raises(CaifError, match=complaint) as caught:
-        revised(tmp_path, chat, examples=examples(tmp_path, text))
-    assert "shots.toml" in str(caught.value)
-    assert chat.asked == []
-
-
 @pytest.mark.parametrize("text", ["{request}", "{principle.critique}", "{0}", "{", "}}", "%s", "\\1"])
 def test_texts_with_braces_pass_unread(text: str) -> None:
     """P4: an answer, a prompt or a principle is never taken for a template."""
     principle = TRUE.model_copy(update={"critique": text, "revision": text})
-    talk = critique_messages(Prompt.of(text), text, principle)
+    talk = critique_messages(Prompt.of(text), text, principle, may_end=False)
     assert [m["content"] for m in talk] == [text, text, f"{text} Do not rewrite the answer yet."]
     assert revision_messages(talk, text, principle)[-2]["content"] == text
 
