@@ -16,7 +16,7 @@ HEAVY_IN_FUNCTIONS = {
 }  # fmt: skip
 HEAVY_AT_ONCE = ("training", "models.pack")
 """torch through and through: nothing else imports these but inside a function."""
-PLAIN = {"content", "data", "hookspecs", "config", "constitution", "judge", "errors"}
+PLAIN = {"content", "data", "text", "hookspecs", "config", "constitution", "judge", "errors"}
 
 
 class Import(NamedTuple):
