@@ -173,6 +173,18 @@ class Judgement(Row):
         return self
 
 
+class Tested(Row):
+    """One check of a judge by questions whose answer is known: what was right of how many, and what that means."""
+
+    judge: str
+    check: str
+    passed: bool
+    right: int
+    asked: int
+    reason: str
+    source: str = ""
+
+
 class Preference(Row):
     """A soft label: `probability` that `chosen` is the better answer under `objective`, with where it came from."""
 

@@ -30,7 +30,7 @@ import pluggy
 
 from caif.config import ModelSpec
 from caif.constitution import Constitution
-from caif.data import Completion, Judgement, Message, Preference, Prompt, Rating, Rejected, Revision
+from caif.data import Completion, Judgement, Message, Preference, Prompt, Rating, Rejected, Revision, Tested
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 hookspec = pluggy.HookspecMarker("caif")
 hookimpl = pluggy.HookimplMarker("caif")
 
-Feedback = Preference | Rating | Judgement | Rejected
+Feedback = Preference | Rating | Judgement | Rejected | Tested
 Reader = Callable[[Path], Iterable[Preference | Rating | Rejected]]
 """Reads one export of one product, row by row; a row it cannot use becomes a `Rejected` with file, line and reason."""
 
@@ -107,6 +107,8 @@ class Model(NamedTuple):
     scorer: Scorer | None = None
     first_token_only: bool = False
     """Whether the scorer sees one token of the reply, as servers' log-probabilities do, and not whole strings."""
+    key_env: str = ""
+    """The name of the variable that holds the server's key, for the message when the server refuses it."""
 
 
 @dataclass(frozen=True, kw_only=True)

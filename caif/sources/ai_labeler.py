@@ -14,8 +14,9 @@ from pydantic import Field
 from caif.config import Count, ModelSpec, Share
 from caif.data import Comparison, Completion, Rejected
 from caif.hookspecs import Feedback, FeedbackContext, FeedbackSource
-from caif.judge import MIN_MASS, Bench, Method, Orders, Wording, judge_all
+from caif.judge import MIN_MASS, Bench, Method, Orders, Wording
 from caif.judge.temperature import temperature
+from caif.judge.watch import Selftest, Watch
 from caif.sources.choosing import Choose, Chosen, choose, is_overruled, overrule
 from caif.sources.labels import preference
 
@@ -38,6 +39,8 @@ def ai_labeler(
     wordings: tuple[Wording, ...] = ("paper",),
     calibration: tuple[Path, ...] | Path = (),
     veto: Above = 0.75,
+    selftest: Selftest = "stop",
+    canaries: Annotated[int, Field(ge=0)] = 4,
 ) -> FeedbackSource:
     """Label pairs of samples, `limit` of them at most.
 
@@ -45,7 +48,8 @@ def ai_labeler(
     `method` is how a verdict is read: "logprobs" of the options; "reasoned": the judge reasons first; "votes", for models
     without log-probabilities; and, for one answer at a time, "pointwise", "rubric", "score" and "likelihood".
     `veto` is how sure a principle of higher authority must be to overrule others. `calibration` names what `caif audit`
-    has fitted for these judges.
+    has fitted for these judges. Before anything is labelled each judge is asked what is known, and so it is now and then
+    while it labels (`canaries`); one that fails stops the run, unless `selftest` is "warn" or "off".
     """
     judges = judge if isinstance(judge, tuple) else (judge,)
     fitted = calibration if isinstance(calibration, tuple) else (calibration,)
@@ -65,15 +69,19 @@ def ai_labeler(
             )
             for model in models for wording in wordings
         ]  # fmt: skip
-        for bench in panel:
-            yield from _labels(bench, chosen, context, veto, 1 / len(panel))
+        watches = [Watch(bench, law, context.source, context.seed, selftest, canaries) for bench in panel]
+        for watch in watches:
+            yield from watch.before()
+        for watch in watches:
+            yield from _labels(watch, chosen, veto, 1 / len(panel))
 
     return source
 
 
-def _labels(bench: Bench, chosen: Sequence[Chosen], context: FeedbackContext, veto: float, share: float) -> Iterator[Feedback]:
+def _labels(watch: Watch, chosen: Sequence[Chosen], veto: float, share: float) -> Iterator[Feedback]:
     """Yield every judgement of one member of the panel, and what it supports."""
-    judged = judge_all(bench, [(c.comparison, c.principle) for c in chosen], context.source)
+    judged, tested = watch.judge_all([(c.comparison, c.principle) for c in chosen])
+    yield from tested
     for c, judgement in zip(chosen, overrule(list(zip(chosen, judged, strict=True)), veto), strict=True):
         yield judgement
         if is_overruled(judgement):

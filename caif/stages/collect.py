@@ -5,13 +5,13 @@ from typing import Any
 from caif.config import TUNED, ModelSpec, Source
 from caif.constitution import stored
 from caif.content import Row
-from caif.data import Completion, Judgement, Preference, Prompt, Rating, Rejected, Revision
+from caif.data import Completion, Judgement, Preference, Prompt, Rating, Rejected, Revision, Tested
 from caif.errors import FAILED, CaifError
 from caif.hookspecs import FeedbackContext, Model
 from caif.run import Work
 from caif.store import Artifact
 
-KINDS: tuple[type[Row], ...] = (Preference, Rating, Judgement, Rejected)
+KINDS: tuple[type[Row], ...] = (Preference, Rating, Judgement, Rejected, Tested)
 
 
 def collect(
