@@ -14,7 +14,7 @@ HEAVY = {"torch", "transformers", "trl", "peft"}
 HEAVY_IN_FUNCTIONS = {
     "models/embedded.py", "models/local.py", "stages/reward.py", "stages/rl.py", "stages/sft.py", "testing.py",
 }  # fmt: skip
-HEAVY_AT_ONCE = ("training", "models.pack")
+HEAVY_AT_ONCE = ("training", "models.pack", "models.kernel.attention", "models.kernel.scoring", "models.kernel.decoding")
 """torch through and through: nothing else imports these but inside a function."""
 PLAIN = {"content", "data", "text", "hookspecs", "config", "constitution", "judge", "errors"}
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+RAW = "raw"
 PLAIN_TEMPLATE = (
     "{% for message in messages %}{{ '\n\n' + message['role'].capitalize() + ': ' + message['content'] }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '\n\nAssistant:' }}{% endif %}"
@@ -19,7 +20,13 @@ PLAIN_TEMPLATE = (
 
 
 def prompt_ids(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Mapping[str, str]]) -> list[int]:
-    """Return the ids of a conversation up to where the assistant's answer begins."""
+    """Return the ids of a conversation up to where the assistant's answer begins.
+
+    One message of the role "raw" is a text to go on with: its own tokens, after the tokenizer's first one if it has one.
+    """
+    if [m["role"] for m in messages] == [RAW]:
+        first = list(tokenizer("")["input_ids"])[:1]
+        return [*(first if first == [tokenizer.bos_token_id] else []), *answer_ids(tokenizer, messages[0]["content"], ended=False)]
     safe = [{"role": m["role"], "content": inert(tokenizer, m["content"])} for m in messages]
     ids: Any = tokenizer.apply_chat_template(
         safe,

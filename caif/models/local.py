@@ -1,11 +1,12 @@
 """A transformers causal language model on this machine, as langchain chat model and `Scorer`.
 
-Answers are sampled in left-padded batches; a batch's randomness comes from its rows' keys, so the same batch gives the
-same answers in any process. Only the hidden states that are asked for are multiplied with the output matrix.
+What it computes is in `caif.models.kernel`. A batch's randomness comes from its rows' keys, so the same batch gives the
+same answers in any process.
 """
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
@@ -14,6 +15,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import PrivateAttr
 
+from caif.errors import CaifError
 from caif.hookspecs import Answer, Params, Question, Request
 from caif.models.encode import answer_ids, prompt_ids
 
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
 GENERATE_ROWS = 32
 SCORE_TOKENS = 4096
-SHARE_TOKENS = 16
 _ROLES = {"human": "user", "ai": "assistant", "system": "system"}
 
 
@@ -74,6 +75,7 @@ class LocalChat(BaseChatModel):
     def parts(self) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
         """Return model and tokenizer, loading them on first use. One model is in memory at a time: the last one used."""
         if self._loaded is None:
+            from caif.models.kernel.attention import install
             from caif.models.pack import pack
 
             for other in LocalChat._holders:
@@ -81,6 +83,7 @@ class LocalChat(BaseChatModel):
             LocalChat._holders[:] = [self]
             self._loaded = load(self.folder)
             pack(self._loaded[0])
+            install(self._loaded[0])
         return self._loaded  # type: ignore[no-any-return]
 
     def release(self) -> None:
@@ -90,68 +93,56 @@ class LocalChat(BaseChatModel):
             gc.collect()
 
     def batches(self, items: "Sequence[Request | Question]") -> list[list[int]]:
-        """Return index batches of similar length. They depend on the whole list alone, so a resumed run cuts alike."""
+        """Return index batches. They depend on the whole list alone, so a resumed run cuts alike.
+
+        Questions that begin alike stand together, so that what they share is computed once. Requests stand together
+        by length, in batches of like size: rows are answered in step, and a small batch takes nearly as long as a large.
+        """
+        from caif.models.kernel.trie import cut
+
         tokenizer = self.parts()[1]
-        lengths = [len(prompt_ids(tokenizer, item.messages)) for item in items]
-        order = sorted(range(len(items)), key=lambda i: (-lengths[i], items[i].row, i))
-        cuts: list[list[int]] = []
-        for i in order:
-            scoring = isinstance(items[i], Question)
-            limit = max(1, SCORE_TOKENS // lengths[cuts[-1][0]]) if cuts and scoring else GENERATE_ROWS
-            if cuts and len(cuts[-1]) < limit:
-                cuts[-1].append(i)
-            else:
-                cuts.append([i])
-        return cuts
+        ids = [prompt_ids(tokenizer, item.messages) for item in items]
+        for own, item in zip(ids, items, strict=True):
+            if isinstance(item, Question):
+                own.extend(token for choice in item.choices for token in answer_ids(tokenizer, choice, ended=False))
+        if items and isinstance(items[0], Question):
+            return cut(ids, SCORE_TOKENS)
+        order = sorted(range(len(items)), key=lambda i: (-len(ids[i]), ids[i], i))
+        count = -(-len(order) // GENERATE_ROWS)
+        ends = [len(order) * n // count for n in range(count + 1)] if count else []
+        return [order[first:last] for first, last in pairwise(ends)]
 
     def reply(self, requests: Sequence[Request], params: Params, seed: int) -> list[Answer]:
         """Answer one batch of conversations. Temperature 0 takes the likeliest token each time."""
-        import torch
-        from transformers import GenerationConfig
+        from caif.models.kernel.decoding import decode
 
         model, tokenizer = self.parts()
-        prompts = [prompt_ids(tokenizer, request.messages) for request in requests]
-        width = max(map(len, prompts))
-        pad = tokenizer.pad_token_id
-        ids = torch.tensor([[pad] * (width - len(p)) + p for p in prompts], device=model.device)
-        mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=model.device)
-        sampling = {"do_sample": True, "temperature": params.temperature, "top_k": 0, "top_p": 1.0}
-        config = GenerationConfig(
-            max_new_tokens=params.max_tokens,
-            pad_token_id=pad,
-            eos_token_id=tokenizer.eos_token_id,
-            **(sampling if params.temperature > 0 else {"do_sample": False}),
-        )
-        torch.manual_seed(seed)
-        with torch.inference_mode():
-            out = model.generate(input_ids=ids, attention_mask=mask, generation_config=config)
+        prompts = [_prompt(tokenizer, request.messages) for request in requests]
+        ends = _ends(model, tokenizer)
+
+        def ended(ids: list[int]) -> bool:
+            return ids[-1] in ends or (bool(params.stop) and any(stop in tokenizer.decode(ids) for stop in params.stop))
+
+        said = decode(model, prompts, params.max_tokens, params.temperature, seed, ended)
         return [
-            _answer(tokenizer, row[width:].tolist(), params, len(prompt))
-            for row, prompt in zip(out, prompts, strict=True)
+            _answer(tokenizer, ids, ends, params, len(prompt)) for ids, prompt in zip(said, prompts, strict=True)
         ]
 
     def score(self, questions: Sequence[Question]) -> list[Answer]:
-        """Return each choice's log-probability by teacher forcing; all tokens of a choice count, and nothing after it.
+        """Return each choice's log-probability by teacher forcing; all tokens of a choice count, and nothing after it."""
+        from caif.models.kernel.scoring import Reply, logprobs
 
-        One batch. Choices that are one token long share a single pass over their prompt.
-        """
         model, tokenizer = self.parts()
-        contexts: dict[tuple[int, ...], int] = {}  # every context once: one-token choices all share their prompt
-        wanted: list[tuple[int, int, int]] = []  # context, position, the token that should follow
-        spans: list[tuple[int, list[int]]] = []
-        for question in questions:
-            prompt = prompt_ids(tokenizer, question.messages)
-            lengths = []
-            for choice in question.choices:
-                ids = answer_ids(tokenizer, choice, ended=False)
-                row = contexts.setdefault((*prompt, *ids[:-1]), len(contexts))
-                wanted += [(row, len(prompt) - 1 + k, token) for k, token in enumerate(ids)]
-                lengths.append(len(ids))
-            spans.append((len(prompt), lengths))
-        values = iter(_logprobs(model, list(contexts), wanted))
+        prompts = [_prompt(tokenizer, question.messages) for question in questions]
+        replies = [
+            Reply(prompt, answer_ids(tokenizer, choice, ended=False), question.temperature)
+            for question, prompt in zip(questions, prompts, strict=True)
+            for choice in question.choices
+        ]
+        values = iter(logprobs(model, replies))
         return [
-            Answer("", "stop", tuple(sum(next(values) for _ in range(n)) for n in lengths), tokens_in=size)
-            for size, lengths in spans
+            Answer("", "stop", tuple(next(values) for _ in question.choices), tokens_in=len(prompt))
+            for question, prompt in zip(questions, prompts, strict=True)
         ]
 
     def _generate(
@@ -168,50 +159,25 @@ class LocalChat(BaseChatModel):
         return ChatResult(generations=[ChatGeneration(message=message)])
 
 
-def _logprobs(
-    model: "PreTrainedModel", contexts: Sequence[tuple[int, ...]], wanted: Sequence[tuple[int, int, int]]
-) -> list[float]:
-    """Return log P(token | context up to position) for each (context, position, token), in one pass."""
-    import torch
-
-    shared, past = _shared_prefix(model, contexts, min(position for _, position, _ in wanted))
-    rests = [context[shared:] for context in contexts]
-    width = max(map(len, rests))
-    ids = torch.tensor([[*rest, *[0] * (width - len(rest))] for rest in rests], device=model.device)
-    real = [[1] * (shared + len(rest)) + [0] * (width - len(rest)) for rest in rests]
-    mask = torch.tensor(real, device=model.device)
-    # Token by token the places are few, so the output matrix, a quarter of the work, is multiplied with those alone.
-    places = list(dict.fromkeys((row, position) for row, position, _ in wanted))
-    index = {place: n for n, place in enumerate(places)}
-    with torch.inference_mode():
-        out = model.base_model(input_ids=ids, attention_mask=mask, past_key_values=past, use_cache=past is not None)
-        picked = out.last_hidden_state[[row for row, _ in places], [position - shared for _, position in places]]
-        logprobs = model.get_output_embeddings()(picked).float().log_softmax(-1)
-    return [float(logprobs[index[row, position], token]) for row, position, token in wanted]
+def _prompt(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Mapping[str, str]]) -> list[int]:
+    """Return a conversation's ids, which have to be some: a model says what follows something."""
+    ids = prompt_ids(tokenizer, messages)
+    if not ids:
+        raise CaifError("a model was asked to go on from an empty text", "give the prompt some text")
+    return ids
 
 
-def _shared_prefix(model: "PreTrainedModel", contexts: Sequence[tuple[int, ...]], limit: int) -> tuple[int, Any]:
-    """Return how many first tokens all contexts share, and their keys and values, computed once for all.
-
-    A judge's rules stand first in every question, so a third of a labeler's work is the same for all rows of a batch.
-    """
-    import torch
-
-    first, last = min(contexts), max(contexts)  # what these two share, all share
-    same = next((n for n, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first))
-    shared = min(same, limit)
-    if len(contexts) == 1 or shared < SHARE_TOKENS:
-        return 0, None
-    with torch.inference_mode():
-        ids = torch.tensor([first[:shared]], device=model.device)
-        past = model.base_model(input_ids=ids, use_cache=True).past_key_values
-    past.batch_repeat_interleave(len(contexts))
-    return shared, past
+def _ends(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> set[int]:
+    """Return the tokens that end an answer: the tokenizer's own, and those the model's publisher lists."""
+    listed = getattr(model.generation_config, "eos_token_id", None) or []
+    return {tokenizer.eos_token_id, *(listed if isinstance(listed, list) else [listed])}
 
 
-def _answer(tokenizer: "PreTrainedTokenizerBase", ids: list[int], params: Params, tokens_in: int) -> Answer:
-    ended = tokenizer.eos_token_id in ids
-    kept = ids[: ids.index(tokenizer.eos_token_id)] if ended else ids
+def _answer(
+    tokenizer: "PreTrainedTokenizerBase", ids: list[int], ends: set[int], params: Params, tokens_in: int
+) -> Answer:
+    ended = bool(ids) and ids[-1] in ends
+    kept = ids[:-1] if ended else ids
     text = tokenizer.decode(kept, skip_special_tokens=True)
     for stop in params.stop:
         if stop in text:

@@ -1,0 +1,177 @@
+"""Attention over packed tokens, given to transformers' own modules through its interface for attention functions.
+
+All linear layers see one row of tokens without padding; only attention knows which of them belong together. A model
+for which that does not hold (recurrent layers, biases in its attention) keeps transformers' own: `install` compares the
+two before anything is asked of them.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import AttentionInterface
+
+from caif.models.kernel.trie import Trie, lay_out
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+NAME = "caif"
+FOREIGN = ("softcap", "s_aux", "position_bias")
+"""What some models add to their attention, and the functions below do not."""
+
+
+class Plan(Protocol):
+    """Which keys the packed tokens of one pass attend to."""
+
+    def attend(
+        self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float, window: int | None
+    ) -> torch.Tensor:
+        """Return [tokens, heads, size], from queries [heads, tokens, size] and keys and values [fewer heads, ...]."""
+        ...
+
+
+class Tree:
+    """One pass over a trie: each token attends to its path. `kept` receives every layer's keys and values."""
+
+    def __init__(self, trie: Trie, device: torch.device, kept: list[tuple[torch.Tensor, torch.Tensor]] | None = None):
+        self.kept = kept
+        self.runs = [(run, torch.tensor(run.path, device=device)) for run in trie.runs]
+        self.masks: dict[int | None, list[torch.Tensor | None]] = {}
+
+    def attend(
+        self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float, window: int | None
+    ) -> torch.Tensor:
+        """See `Plan`."""
+        if self.kept is not None:
+            self.kept.append((key, value))
+        if window not in self.masks:
+            self.masks[window] = [_mask(run.stop - run.start, len(run.path), window, query) for run, _ in self.runs]
+        out = query.new_empty(query.shape[1], query.shape[0], value.shape[2])
+        for (run, path), mask in zip(self.runs, self.masks[window], strict=True):
+            own = slice(run.start, run.stop)
+            seen = own if len(run.path) == run.stop - run.start else path
+            mixed = scaled_dot_product_attention(
+                query[None, :, own], key[None, :, seen], value[None, :, seen], mask,
+                is_causal=mask is None, scale=scale, enable_gqa=key.shape[0] < query.shape[0],
+            )  # fmt: skip
+            out[own] = mixed[0].transpose(0, 1)
+        return out
+
+
+class Rows:
+    """The keys and values of rows that are being answered, right-aligned, with room for what they will say.
+
+    Rows that have ended leave, and the last ones take their places, so that nothing is computed for them.
+    """
+
+    def __init__(self, lengths: Sequence[int], room: int, device: torch.device, dtype: torch.dtype):
+        self.end = max(lengths)
+        self.pads = [self.end - length for length in lengths]
+        self.room = self.end + room
+        self.mask = torch.zeros(len(lengths), 1, 1, self.room, dtype=dtype, device=device)
+        for row, pad in enumerate(self.pads):
+            self.mask[row, ..., :pad] = -torch.inf
+        self.layers: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+    def fill(self, rows: Sequence[int], paths: Sequence[Sequence[int]], kept: list[tuple[torch.Tensor, torch.Tensor]]):
+        """Take the prompts of some rows over from a pass over their trie."""
+        if not self.layers:
+            sizes = [[(len(self.pads), x.shape[0], self.room, x.shape[2]) for x in pair] for pair in kept]
+            self.layers = [(kept[0][0].new_empty(k), kept[0][0].new_empty(v)) for k, v in sizes]
+        for row, path in zip(rows, paths, strict=True):
+            where = torch.tensor(path, device=self.mask.device)
+            for pair, found in zip(self.layers, kept, strict=True):
+                for cache, new in zip(pair, found, strict=True):
+                    cache[row, :, : self.pads[row]] = 0  # masked, but no number is no number times zero
+                    cache[row, :, self.pads[row] : self.end] = new[:, where]
+
+    def keep(self, stay: Sequence[int]) -> list[int]:
+        """Let all rows but some leave, and return which row now stands in each place."""
+        places = [place if place in stay else -1 for place in range(len(stay))]
+        movers = [row for row in stay if row >= len(stay)]
+        for place in [place for place, row in enumerate(places) if row < 0]:
+            places[place] = row = movers.pop()
+            for cache in (self.mask, *(part for pair in self.layers for part in pair)):
+                cache[place] = cache[row]
+        return places
+
+    def attend(
+        self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float, window: int | None
+    ) -> torch.Tensor:
+        """See `Plan`: one token a row, which is kept. Heads that share a key stand together, so none is repeated."""
+        rows = query.shape[1]
+        seen = slice(0 if window is None else max(0, self.end + 1 - window), self.end + 1)
+        keys, values = self.layers[layer]
+        keys[:rows, :, self.end], values[:rows, :, self.end] = key.transpose(0, 1), value.transpose(0, 1)
+        grouped = query.transpose(0, 1).reshape(rows, key.shape[0], -1, query.shape[2])
+        mask = self.mask[:rows, ..., seen]
+        mixed = scaled_dot_product_attention(grouped, keys[:rows, :, seen], values[:rows, :, seen], mask, scale=scale)
+        return mixed.reshape(rows, query.shape[0], -1)
+
+
+def forward(model: "PreTrainedModel", tokens: Sequence[int], positions: Sequence[int], plan: Plan) -> torch.Tensor:
+    """Return the hidden states [tokens, size] of packed tokens."""
+    ids, places = (torch.tensor([numbers], device=model.device) for numbers in (tokens, positions))
+    out = model.base_model(input_ids=ids, position_ids=places, use_cache=False, plan=plan)
+    return out.last_hidden_state[0]
+
+
+def hidden(model: "PreTrainedModel", sequences: Sequence[Sequence[int]]) -> tuple[torch.Tensor, list[list[int]]]:
+    """Return the hidden states of some sequences, and where in them every token of each sequence is found."""
+    if installed(model):
+        trie = lay_out(sequences)
+        return forward(model, trie.tokens, trie.positions, Tree(trie, model.device)), trie.paths
+    parts = [model.base_model(torch.tensor([[*ids]], device=model.device)).last_hidden_state[0] for ids in sequences]
+    ends = [0]
+    for part in parts:
+        ends.append(ends[-1] + len(part))
+    return torch.cat(parts), [[*range(a, b)] for a, b in zip(ends, ends[1:], strict=False)]
+
+
+def installed(model: "PreTrainedModel") -> bool:
+    """Whether a model attends as written here."""
+    return bool(model.config._attn_implementation == NAME)
+
+
+def install(model: "PreTrainedModel") -> None:
+    """Let a model attend as written here if that changes nothing, which a few tokens show; else leave it as it is."""
+    kinds = set(getattr(model.config, "layer_types", None) or ["full_attention"])
+    if not model._supports_attention_backend or kinds - {"full_attention", "sliding_attention"}:
+        return
+    own = model.config._attn_implementation
+    tokens = torch.arange(1, 8).remainder(model.config.vocab_size).tolist()
+    with torch.inference_mode():
+        wanted = torch.cat([hidden(model, [ids])[0] for ids in (tokens, tokens[:4])])
+        near = (1e-3 if model.dtype == torch.float32 else 0.05) * float(wanted.abs().max())
+        model.set_attn_implementation(NAME)
+        try:
+            states, paths = hidden(model, [tokens, tokens[:4]])
+            given = torch.cat([states[[*path]] for path in paths])
+            same = torch.allclose(given, wanted, rtol=0, atol=near)
+        except (NotImplementedError, TypeError, RuntimeError):
+            same = False
+    if not same:
+        model.set_attn_implementation(own)
+
+
+def _mask(own: int, seen: int, window: int | None, like: torch.Tensor) -> torch.Tensor | None:
+    """Return what is added to the scores of a run's last tokens, or None where they simply see all before them."""
+    if own == seen and (window is None or seen <= window):
+        return None
+    distance = torch.arange(seen - own, seen)[:, None] - torch.arange(seen)
+    hidden_from = (distance < 0) | (distance >= (window or seen + 1))
+    return torch.zeros(own, seen).masked_fill(hidden_from, -torch.inf).to(like)
+
+
+def _attend(module: Any, query: Any, key: Any, value: Any, mask: Any, **options: Any) -> tuple[torch.Tensor, None]:  # noqa: ARG001
+    if any(options.get(name) is not None for name in FOREIGN):
+        raise NotImplementedError
+    scale = options.get("scaling") or query.shape[-1] ** -0.5
+    plan: Plan = options["plan"]
+    out = plan.attend(module.layer_idx, query[0], key[0], value[0], scale, options.get("sliding_window"))
+    return out[None], None
+
+
+AttentionInterface.register(NAME, _attend)

@@ -1,0 +1,92 @@
+"""Sampled answers to a batch of prompts: their trie is computed once, then all rows in step, until each has ended."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+from caif.models.kernel.attention import Rows, Tree, forward, installed
+from caif.models.kernel.trie import cut, lay_out
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+PROMPT_TOKENS = 4096
+"""How many tokens of prompts are computed at once: more only takes more memory."""
+
+Ended = Callable[[list[int]], bool]
+
+
+def decode(
+    model: "PreTrainedModel", prompts: Sequence[list[int]], tokens: int, temperature: float, seed: int, ended: Ended
+) -> list[list[int]]:
+    """Return the ids that follow each prompt: `tokens` at most, up to and with the first after which `ended` holds.
+
+    The same batch and seed give the same answers; a row's draws do not depend on when other rows end. Temperature 0
+    takes the likeliest token. No prompt may be empty.
+    """
+    if not installed(model):
+        return _by_transformers(model, prompts, tokens, temperature, seed, ended)
+    generator = torch.Generator().manual_seed(seed)
+    draws = torch.rand(tokens, len(prompts), generator=generator, dtype=torch.float64).to(model.device)
+    head = model.get_output_embeddings()
+    said: list[list[int]] = [[] for _ in prompts]
+    live = list(range(len(prompts)))
+    with torch.inference_mode():
+        rows, states = _read(model, prompts, tokens)
+        for n in range(tokens):
+            chosen = pick(head(states).float(), temperature, draws[n, live])
+            for row, token in zip(live, chosen, strict=True):
+                said[row].append(token)
+            stay = [place for place, row in enumerate(live) if not ended(said[row])]
+            if not stay or n + 1 == tokens:
+                break
+            places = rows.keep(stay)
+            live = [live[place] for place in places]
+            positions = [len(prompts[row]) + n for row in live]
+            states = forward(model, [chosen[place] for place in places], positions, rows)
+            rows.end += 1
+    return said
+
+
+def pick(logits: torch.Tensor, temperature: float, draws: torch.Tensor) -> list[int]:
+    """Return one token a row of float32 logits [rows, vocabulary]: where a draw from [0, 1) meets the running sum."""
+    if temperature == 0:
+        return logits.argmax(-1).tolist()  # type: ignore[no-any-return]
+    sums = (logits / temperature).softmax(-1).cumsum(-1, dtype=torch.float64)
+    return torch.searchsorted(sums, draws[:, None] * sums[:, -1:], right=True)[:, 0].tolist()  # type: ignore[no-any-return]
+
+
+def _read(model: "PreTrainedModel", prompts: Sequence[list[int]], room: int) -> tuple[Rows, torch.Tensor]:
+    """Return the keys and values of all prompts, with room for what follows, and the hidden state each one ends in."""
+    rows = Rows(list(map(len, prompts)), room, model.device, model.dtype)
+    last: dict[int, torch.Tensor] = {}
+    for some in cut(prompts, PROMPT_TOKENS):
+        trie = lay_out([prompts[row] for row in some])
+        kept: list[tuple[torch.Tensor, torch.Tensor]] = []
+        states = forward(model, trie.tokens, trie.positions, Tree(trie, model.device, kept))
+        rows.fill(some, trie.paths, kept)
+        last |= {row: states[path[-1]] for row, path in zip(some, trie.paths, strict=True)}
+    return rows, torch.stack([last[row] for row in range(len(prompts))])
+
+
+def _by_transformers(
+    model: "PreTrainedModel", prompts: Sequence[list[int]], tokens: int, temperature: float, seed: int, ended: Ended
+) -> list[list[int]]:
+    """Return the same for models that `install` left as they were."""
+    from transformers import GenerationConfig
+
+    width = max(map(len, prompts))
+    ids = torch.tensor([[0] * (width - len(p)) + p for p in prompts], device=model.device)
+    mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=model.device)
+    sampling = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0, "repetition_penalty": 1.0}
+    config = GenerationConfig(max_new_tokens=tokens, pad_token_id=0, **(sampling if temperature else {"do_sample": False}))
+
+    def stop(found: torch.Tensor, _: object, **__: object) -> torch.Tensor:
+        return torch.tensor([ended(row) for row in found[:, width:].tolist()], device=found.device)
+
+    torch.manual_seed(seed)
+    with torch.inference_mode():
+        out = model.generate(ids, attention_mask=mask, generation_config=config, stopping_criteria=[stop])
+    answers = out[:, width:].tolist()  # type: ignore[union-attr]
+    return [next((row[:n] for n in range(1, len(row)) if ended(row[:n])), row) for row in answers]

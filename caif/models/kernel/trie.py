@@ -1,0 +1,70 @@
+"""Sequences of token ids laid out as a trie: what several begin with stands there once and is computed once.
+
+For one comparison the rules, the conversation and both answers are common to all principles, and the samples of one
+prompt have all of it in common. No token is padding.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Run(NamedTuple):
+    """Tokens that follow one another in the layout. `path` is what the last of them may see: all before it, and itself."""
+
+    start: int
+    stop: int
+    path: list[int]
+
+
+class Trie(NamedTuple):
+    """Tokens in layout order, each one's position in its sequence, and where every token of each sequence lies."""
+
+    tokens: list[int]
+    positions: list[int]
+    runs: list[Run]
+    paths: list[list[int]]
+
+
+def lay_out(sequences: Sequence[Sequence[int]]) -> Trie:
+    """Return the trie of some sequences; in sorted order each one shares with the last all that it shares with any."""
+    trie = Trie([], [], [], [[] for _ in sequences])
+    last: Sequence[int] = ()
+    path: list[int] = []
+    for i in sorted(range(len(sequences)), key=lambda i: tuple(sequences[i])):
+        ids = sequences[i]
+        same, start = _shared(last, ids), len(trie.tokens)
+        stop = start + len(ids) - same
+        path = [*path[:same], *range(start, stop)]
+        if stop > start:
+            trie.runs.append(Run(start, stop, path))
+        trie.tokens.extend(ids[same:])
+        trie.positions.extend(range(same, len(ids)))
+        trie.paths[i], last = path, ids
+    return trie
+
+
+def cut(sequences: Sequence[Sequence[int]], limit: int) -> list[list[int]]:
+    """Return batches of row numbers whose tries hold at most `limit` tokens each, or one sequence.
+
+    They are cut where neighbours share least, as long as that leaves a batch at least half full.
+    """
+    order = sorted(range(len(sequences)), key=lambda i: tuple(sequences[i]))
+    shared = [_shared(sequences[i], sequences[j]) for i, j in zip(order, order[1:], strict=False)]
+    batches, start = [], 0
+    while start < len(order):
+        stop = start + 1
+        held = [len(sequences[order[start]])]
+        while stop < len(order) and held[-1] + (more := len(sequences[order[stop]]) - shared[stop - 1]) <= limit:
+            held.append(held[-1] + more)
+            stop += 1
+        if stop < len(order):
+            half = [end for end in range(start + 1, stop + 1) if 2 * held[end - start - 1] >= limit]
+            stop = min(half or [stop], key=lambda end: (shared[end - 1], -end))
+        batches.append(order[start:stop])
+        start = stop
+    return batches
+
+
+def _shared(a: Sequence[int], b: Sequence[int]) -> int:
+    """Return how many first tokens two sequences share."""
+    return next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
