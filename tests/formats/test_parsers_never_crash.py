@@ -28,6 +28,8 @@ OF_FILE = {
     "hh.jsonl": ("hh-rlhf", "prompts: hh-rlhf"),
     "oasst.jsonl": ("oasst", "oasst ranks", "prompts: oasst"),
     "open_webui_export.json": ("open-webui",),
+    "llmbar.json": ("llmbar",),
+    "fine_grained.json": ("fine-grained",),
     "prompts.jsonl": ("prompts: jsonl", "prompts: jsonl by column"),
 }
 WORDS = st.sampled_from(
