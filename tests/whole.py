@@ -36,6 +36,7 @@ max_tokens = 24
 use = "ai-labeler"
 judge = "tiny"
 min_mass = 0.0
+selftest = "warn"
 [[feedback]]
 use = "critique-revise"
 judge = "tiny"

@@ -79,7 +79,7 @@ def test_plan_says_what_is_made_and_what_would_be_asked(place, until_sources) ->
 @pytest.mark.parametrize(
     "source",
     [
-        'use = "ai-labeler"\njudge = "echo"\nmethod = "votes"\nvotes = 3',
+        'use = "ai-labeler"\njudge = "echo"\nmethod = "votes"\nvotes = 3\nselftest = "off"',
         'use = "contrast"\nmodel = "echo"',
         'use = "critique-revise"\njudge = "echo"\nmethod = "votes"',
     ],

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,13 +14,15 @@ from caif.content import Row
 from caif.data import Comparison, Completion, Judgement, Preference, Prompt, Rejected, Revision, Turn
 from caif.errors import CaifError
 from caif.hookspecs import Answer, Question, Request
-from caif.judge import OPTIONS
+from caif.judge.wording import OPTIONS
 from caif.sources.ai_labeler import ai_labeler
 from caif.sources.contrast import contrast
 from caif.sources.critique_revise import critique_revise
 from caif.sources.labels import preference
 
 Score = Callable[[Sequence[Question]], list[Answer]]
+labeler = partial(ai_labeler, selftest="off")
+"""These judges know x's and nothing else, which their self-test would find out: tests/judge has that."""
 
 
 def samples(*texts: str, prompt: Prompt = PROMPT) -> list[Completion]:
@@ -30,12 +33,9 @@ def longer_wins(questions: Sequence[Question]) -> list[Answer]:
     """Someone's judge: prefers the longer of two answers of x's, wherever it stands."""
     answers = []
     for question in questions:
-        assert question.choices == OPTIONS
-        shown = [
-            line.rsplit(" ", 1)[-1]
-            for line in str(question.messages[-1]["content"]).splitlines()
-            if line.startswith("(")
-        ]
+        assert question.choices == OPTIONS[:2]
+        lines = str(question.messages[-1]["content"]).splitlines()
+        shown = [line.split(" ")[2] for line in lines if line.startswith("(")]  # (A) [mark] text [/mark]
         answers.append(Answer("", "stop", (-0.2, -1.7) if len(shown[0]) > len(shown[1]) else (-1.7, -0.2)))
     return answers
 
@@ -62,7 +62,7 @@ SILENT = {
 @pytest.mark.parametrize("what", SILENT)
 def test_a_tie_or_failure_is_no_label_of_the_ai_labeler(what: str) -> None:
     """P3: neither random nor one-sided; the judgement is kept and the preference is not made."""
-    given = list(ai_labeler(judge=FAKE)(context(score=always(SILENT[what]), samples=samples("x", "xx", "xxx"))))
+    given = list(labeler(judge=FAKE)(context(score=always(SILENT[what]), samples=samples("x", "xx", "xxx"))))
     assert len(rows(Judgement, given)) == 3
     assert rows(Preference, given) == []
 
@@ -79,7 +79,7 @@ def test_a_tie_or_failure_is_no_label_of_critique_revise(what: str) -> None:
 
 def test_the_labelers_preference_is_the_judges_probability() -> None:
     """Soft, the likelier answer as chosen, with judge, principle, objective and source on the row."""
-    given = list(ai_labeler(judge=FAKE)(context(score=longer_wins, samples=samples("x", "xxx"))))
+    given = list(labeler(judge=FAKE)(context(score=longer_wins, samples=samples("x", "xxx"))))
     (label,), (judgement,) = rows(Preference, given), rows(Judgement, given)
     principle = LAW.principle(judgement.principle)
     assert (label.chosen, label.rejected) == ("xxx", "x")
@@ -98,7 +98,7 @@ def test_the_order_in_which_answers_were_sampled_changes_no_label() -> None:
     orders = [
         [s for p in prompts for s in samples(*texts, prompt=p)] for texts in (("x", "xx", "xxx"), ("xxx", "x", "xx"))
     ]
-    straight, shuffled = (list(ai_labeler(judge=FAKE)(context(score=longer_wins, samples=order))) for order in orders)
+    straight, shuffled = (list(labeler(judge=FAKE)(context(score=longer_wins, samples=order))) for order in orders)
     assert {row.id for row in rows(Preference, straight)} == {row.id for row in rows(Preference, shuffled)}
     assert len(rows(Preference, straight)) == 60
 
@@ -108,7 +108,7 @@ def test_the_principle_is_drawn_without_regard_to_which_answer_is_a() -> None:
     drawn = []
     for texts in (("x", "xx"), ("xx", "x")):
         chosen = [s for n in range(40) for s in samples(*texts, prompt=Prompt.of(f"q{n}"))]
-        judged = rows(Judgement, ai_labeler(judge=FAKE)(context(score=longer_wins, samples=chosen)))
+        judged = rows(Judgement, labeler(judge=FAKE)(context(score=longer_wins, samples=chosen)))
         drawn.append({j.comparison.prompt.id: j.principle for j in judged})
     assert drawn[0] == drawn[1]
     assert set(drawn[0].values()) == {"true", "short"}
@@ -116,7 +116,7 @@ def test_the_principle_is_drawn_without_regard_to_which_answer_is_a() -> None:
 
 def test_identical_answers_are_rejected_and_counted() -> None:
     """A twin is no second opinion, and does not use up the place of a real comparison."""
-    given = list(ai_labeler(judge=FAKE, per_prompt=1)(context(score=longer_wins, samples=samples("x", "x", "x", "xx"))))
+    given = list(labeler(judge=FAKE, per_prompt=1)(context(score=longer_wins, samples=samples("x", "x", "x", "xx"))))
     assert reasons(given) == {"identical answers": 2}
     assert [(p.chosen, p.rejected) for p in rows(Preference, given)] == [("xx", "x")]
 
@@ -127,7 +127,7 @@ def test_samples_without_an_answer_are_rejected_and_counted() -> None:
         Completion(prompt=PROMPT, text="", model="m", sample=n, finish=f)
         for n, f in enumerate(("refused", "error", "stop"))
     ]  # type: ignore[arg-type]
-    given = list(ai_labeler(judge=FAKE)(context(score=longer_wins, samples=[*failed, *samples("x")])))
+    given = list(labeler(judge=FAKE)(context(score=longer_wins, samples=[*failed, *samples("x")])))
     assert reasons(given) == {"sample without an answer": 3, "no second answer to compare with": 1}
     assert rows(Judgement, given) == []
 
@@ -137,16 +137,16 @@ def test_a_comparison_that_no_principle_applies_to_is_counted() -> None:
     law = LAW.model_copy(
         update={"principles": tuple(p.model_copy(update={"applies_to": ("medicine",)}) for p in LAW.principles)}
     )
-    given = list(ai_labeler(judge=FAKE)(context(score=longer_wins, constitution=law, samples=samples("x", "xx"))))
+    given = list(labeler(judge=FAKE)(context(score=longer_wins, constitution=law, samples=samples("x", "xx"))))
     assert reasons(given) == {"no principle applies": 1}
 
 
 def test_no_more_pairs_a_prompt_than_asked_for() -> None:
     """Six answers have fifteen pairs; four are taken, and `limit` caps the whole."""
     chosen = [s for n in range(3) for s in samples(*("x" * k for k in range(1, 7)), prompt=Prompt.of(f"q{n}"))]
-    judged = rows(Judgement, ai_labeler(judge=FAKE, per_prompt=4)(context(score=longer_wins, samples=chosen)))
+    judged = rows(Judgement, labeler(judge=FAKE, per_prompt=4)(context(score=longer_wins, samples=chosen)))
     assert Counter(j.comparison.prompt.text for j in judged) == {"q0": 4, "q1": 4, "q2": 4}
-    assert len(rows(Judgement, ai_labeler(judge=FAKE, limit=5)(context(score=longer_wins, samples=chosen)))) == 5
+    assert len(rows(Judgement, labeler(judge=FAKE, limit=5)(context(score=longer_wins, samples=chosen)))) == 5
 
 
 def revision(final: str | None, *turns: tuple[str, str]) -> Revision:
@@ -169,11 +169,11 @@ def test_a_revision_is_judged_by_the_principle_that_was_last_followed() -> None:
 
 
 def test_a_worse_revision_is_labelled_as_worse() -> None:
-    """The label goes whichever way the judge's probability falls."""
+    """Where all are kept, the label goes whichever way the judge's probability falls."""
     better = Revision(
         prompt=PROMPT, first="xxx", turns=(Turn(principle="true", critique="c", revision="x"),), final="x"
     )
-    (label,) = rows(Preference, critique_revise(judge=FAKE)(context(score=longer_wins, revisions=[better])))
+    (label,) = rows(Preference, critique_revise(judge=FAKE, keep="all")(context(score=longer_wins, revisions=[better])))
     assert (label.chosen, label.rejected) == ("xxx", "x")
 
 
