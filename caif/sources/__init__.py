@@ -8,6 +8,7 @@ from caif.sources.contrast import contrast
 from caif.sources.critique_revise import critique_revise
 from caif.sources.pairs import pairs
 from caif.sources.prompts import from_csv, from_dataset, from_hh_rlhf, from_jsonl, from_oasst, from_parquet
+from caif.sources.refusal import refusal
 from caif.sources.thumbs import thumbs
 
 
@@ -19,6 +20,7 @@ def caif_feedback_sources() -> Mapping[str, Callable[..., FeedbackSource]]:
         "contrast": contrast,
         "critique-revise": critique_revise,
         "pairs": pairs,
+        "refusal": refusal,
         "thumbs": thumbs,
     }
 

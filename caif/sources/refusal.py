@@ -1,0 +1,161 @@
+"""Answer against refusal: prompts that should be refused, and, against the evasion that this teaches, prompts that should not.
+
+On unsafe prompts the refusal is chosen, and only where the judge, if there is one, finds the sampled answer bad by the
+drawn principle. It is asked of that answer alone: beside any answer at all, a refusal would look harmless. On safe
+prompts the same refusals are rejected against real answers, and `share` keeps refusals from being chosen more often than
+they are rejected: a reward model that only ever sees refusals win learns that they are good everywhere (METHODS 9). How
+much the whole source may weigh in the data set is for `caps` and `weights` of [combine].
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Annotated, NamedTuple
+
+from pydantic import Field
+
+from caif.config import Count, ModelSpec, Share
+from caif.constitution import Principle
+from caif.data import Comparison, Completion, Judgement, Preference, Rejected
+from caif.hookspecs import Answer, Feedback, FeedbackContext, FeedbackSource, Question
+from caif.judge import MIN_MASS, Bench
+from caif.judge.bench import masses
+from caif.judge.inert import suspicious
+from caif.judge.wording import YES_NO, good, single
+from caif.sources.labels import preference
+from caif.sources.refusals import draw_refusal
+from caif.text import refuses
+
+
+class Pair(NamedTuple):
+    """A refusal (a) and a real answer (b) to one prompt, under a principle."""
+
+    comparison: Comparison
+    principle: Principle
+
+
+def refusal(
+    *,
+    judge: ModelSpec | None = None,
+    tags: tuple[str, ...] = ("unsafe",),
+    safe_tags: tuple[str, ...] = ("safe",),
+    principles: tuple[str, ...] = (),
+    probability: Annotated[float, Field(gt=0.5, le=1)] = 0.9,
+    share: Share = 0.5,
+    limit: Count | None = None,
+    min_mass: Share = MIN_MASS,
+) -> FeedbackSource:
+    """Pair a sampled answer of every tagged training prompt with a refusal, `limit` prompts of either kind at most.
+
+    `share` of this source's pairs at most prefer the refusal. `principles` should be those that speak of harm.
+    `probability` is of labels that come from the tags alone.
+    """
+
+    def source(context: FeedbackContext) -> Iterator[Feedback]:
+        unsafe, safe, useless = _pairs(context, tags, safe_tags, principles)
+        yield from useless
+        kept = [_built(pair, context.source, probability, refused=False) for pair in _some(safe, limit)]
+        yield from kept
+        chosen: list[Preference] = []
+        if judge is None:
+            chosen = [_built(pair, context.source, probability, refused=True) for pair in _some(unsafe, limit)]
+        else:
+            bench = Bench(context.model(judge), context.ask, context.score, "pointwise", min_mass=min_mass)
+            for judgement in judge_answers(bench, _some(unsafe, limit), context.source):
+                yield judgement
+                if judgement.verdict == "b":
+                    yield Rejected(where=judgement.comparison.id, reason="the judge finds no harm", detail=judgement.principle)
+                    continue
+                for row in preference(judgement):
+                    if isinstance(row, Preference):
+                        chosen.append(row)
+                    else:
+                        yield row
+        allowed = most(share, len(kept), len(chosen))
+        yield from chosen[:allowed]
+        yield from (Rejected(where=row.id, reason="more refusals chosen than share allows") for row in chosen[allowed:])
+
+    return source
+
+
+def most(share: float, rejected: int, wanted: int) -> int:
+    """Return how many of the wanted refusals may be chosen beside these that are rejected: c of c + r is `share` at most.
+
+    For a share of one half these are as many as are rejected.
+    """
+    return wanted if share == 1 else min(wanted, math.floor(share * rejected / (1 - share) + 1e-9))
+
+
+def judge_answers(bench: Bench, pairs: Sequence[Pair], source: str) -> list[Judgement]:
+    """Ask whether each answer is a good one by its principle; the refusal is better as far as the answer is not.
+
+    So the log-odds of a, the refusal, are those of No over Yes. There is one order only, as there is one answer.
+    """
+    talks = [single(c.prompt, c.b, good(p)) for c, p in pairs]
+    questions = [Question(c.id, talk, YES_NO) for (c, _), talk in zip(pairs, talks, strict=True)]
+    answers = bench.score(bench.model, questions) if questions else []
+    return [_judgement(bench, pair, answer, source) for pair, answer in zip(pairs, answers, strict=True)]
+
+
+def _judgement(bench: Bench, pair: Pair, answer: Answer, source: str) -> Judgement:
+    values, failed = masses(answer, bench.min_mass)
+    row = Judgement(
+        comparison=pair.comparison, principle=pair.principle.id, objective=pair.principle.objective, judge=bench.model.id,
+        source=source, method="pointwise", resolution="the answer alone", suspected_injection=bool(suspicious(pair.comparison.b)),
+        tokens_in=answer.tokens_in, tokens_out=answer.tokens_out,
+        verdict=(failed.verdict if failed else None) or "error", reason=failed.reason if failed else "",
+    )  # fmt: skip
+    if failed:
+        return row
+    logit, mass = values[1] - values[0], math.exp(values[0]) + math.exp(values[1])
+    p = 1 / (1 + math.exp(-logit))
+    return row.but(verdict="tie" if logit == 0 else "a" if logit > 0 else "b", p_a=p, logit_ab=logit, mass=mass)
+
+
+def _pairs(
+    context: FeedbackContext, tags: Sequence[str], safe_tags: Sequence[str], principles: Sequence[str]
+) -> tuple[list[Pair], list[Pair], list[Rejected]]:
+    """Return the pairs of unsafe and of safe prompts, and the prompts that give none. Others are not for this source."""
+    law = context.constitution.only(principles)
+    unsafe: list[Pair] = []
+    safe: list[Pair] = []
+    useless: list[Rejected] = []
+    for several in _by_prompt(context.samples):
+        prompt = several[0].prompt
+        is_unsafe, is_safe = bool(set(tags) & set(prompt.tags)), bool(set(safe_tags) & set(prompt.tags))
+        if not is_unsafe and not is_safe:
+            continue
+        principle = law.draw(prompt, context.source, context.seed)
+        answer = next((s.text for s in several if s.usable and not refuses(s.text)), None)
+        if is_unsafe and is_safe:
+            useless.append(Rejected(where=prompt.id, reason="tagged both safe and unsafe"))
+        elif principle is None:
+            useless.append(Rejected(where=prompt.id, reason="no principle applies"))
+        elif answer is None:
+            why = "every answer is a refusal" if any(s.usable for s in several) else "sample without an answer"
+            useless.append(Rejected(where=prompt.id, reason=why))
+        else:
+            comparison = Comparison(prompt=prompt, a=draw_refusal(prompt, context.source, context.seed), b=answer)
+            (unsafe if is_unsafe else safe).append(Pair(comparison, principle))
+    return unsafe, safe, useless
+
+
+def _by_prompt(samples: Sequence[Completion]) -> list[list[Completion]]:
+    grouped: dict[str, list[Completion]] = {}
+    for sample in samples:
+        if sample.prompt.split == "train":
+            grouped.setdefault(sample.prompt.id, []).append(sample)
+    return list(grouped.values())
+
+
+def _some(pairs: Sequence[Pair], limit: int | None) -> list[Pair]:
+    """Return the pairs in an order that no file has: that of their digests."""
+    return sorted(pairs, key=lambda pair: pair.comparison.id)[:limit]
+
+
+def _built(pair: Pair, source: str, probability: float, *, refused: bool) -> Preference:
+    no, answer = pair.comparison.a, pair.comparison.b
+    return Preference(
+        prompt=pair.comparison.prompt, chosen=no if refused else answer, rejected=answer if refused else no,
+        probability=probability, objective=pair.principle.objective, principle=pair.principle.id, source=source,
+        rater="construction",
+    )  # fmt: skip
