@@ -5,6 +5,7 @@ to the side that the model prefers: predicted is then how sure it was, observed 
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import combinations, pairwise
 from typing import Any
@@ -38,19 +39,41 @@ def accuracy(logits: Sequence[float], labels: Sequence[float]) -> float | None:
 
 
 def reliability(logits: Sequence[float], labels: Sequence[float], bins: int = BINS) -> list[dict[str, float]]:
-    """Return predicted and observed per bin of equal mass, for pairs turned to the side that is preferred."""
+    """Return predicted and observed per bin of equal mass, for pairs turned to the side that is preferred.
+
+    Equal predictions stay together, so that judges who know few values, as votes do, have few bins.
+    """
     turned = sorted((sigmoid(abs(x)), p if x >= 0 else 1 - p) for x, p in zip(logits, labels, strict=True))
-    cuts = [round(k * len(turned) / bins) for k in range(bins + 1)]
-    groups = [turned[low:high] for low, high in pairwise(cuts) if high > low]
+    groups = [turned[low:high] for low, high in pairwise(_cuts([q for q, _ in turned], bins))]
     return [
         {"predicted": _mean([q for q, _ in some]), "observed": _mean([p for _, p in some]), "n": len(some)}
         for some in groups
     ]
 
 
+def _cuts(ordered: Sequence[float], bins: int) -> list[int]:
+    """Return where bins of equal mass begin and the last one ends; no cut goes through equal values."""
+    n = len(ordered)
+    ideal = (round(k * n / bins) for k in range(1, bins + 1))
+    return sorted({0, *(bisect_right(ordered, ordered[cut - 1]) for cut in ideal if cut)})
+
+
 def calibration_error(logits: Sequence[float], labels: Sequence[float], bins: int = BINS) -> float:
     """Return the expected calibration error over bins of equal mass."""
     return sum(b["n"] * abs(b["predicted"] - b["observed"]) for b in reliability(logits, labels, bins)) / len(logits)
+
+
+def calibration_noise(logits: Sequence[float], draws: int, seed: int, bins: int = BINS) -> float:
+    """Return the calibration error to expect of honest probabilities on as many pairs: the error is never below 0.
+
+    Outcomes are drawn from the probabilities themselves, so an error of this size says nothing against them.
+    """
+    import numpy as np
+
+    sure = np.sort([sigmoid(abs(x)) for x in logits])
+    drawn = np.random.default_rng(seed).random((draws, len(sure))) < sure
+    gaps = np.add.reduceat(sure - drawn, _cuts(sure, bins)[:-1], axis=1)
+    return float(np.abs(gaps).sum(axis=1).mean() / len(sure))
 
 
 def auroc(logits: Sequence[float], ups: Sequence[bool]) -> float | None:
@@ -91,14 +114,16 @@ def of_thumbs(logits: Sequence[float], ups: Sequence[bool]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def temperature(logits: Sequence[float], labels: Sequence[float], weights: Sequence[float] | None = None) -> float:
-    """Return what to divide the log-odds by so that their log-loss is least, between 1/8 and 8.
+def temperature(
+    logits: Sequence[float], labels: Sequence[float], weights: Sequence[float] | None = None, widest: float = 8.0
+) -> float:
+    """Return what to divide the log-odds by so that their log-loss is least, between 1/8 and `widest`.
 
     The loss is convex in the factor, so a search that narrows the interval finds it.
     """
     import numpy as np
 
-    x, (low, high) = np.asarray(logits, dtype=float), (1 / 8, 8.0)
+    x, (low, high) = np.asarray(logits, dtype=float), (1 / widest, 8.0)
     for _ in range(40):
         third = (high - low) / 3
         if log_loss(x * (low + third), labels, weights) <= log_loss(x * (high - third), labels, weights):

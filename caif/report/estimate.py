@@ -20,12 +20,12 @@ def finite(value: object) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def share(hits: float, n: int) -> Estimate | None:
+def share(hits: float, n: int, z: float = Z) -> Estimate | None:
     """Return a proportion with its Wilson interval, which holds for few rows too; None if there are no rows."""
     if n <= 0:
         return None
-    p, z2 = hits / n, Z * Z
-    middle, width = p + z2 / (2 * n), Z * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
+    p, z2 = hits / n, z * z
+    middle, width = p + z2 / (2 * n), z * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
     low, high = (middle - width) / (1 + z2 / n), (middle + width) / (1 + z2 / n)
     return {"mean": p, "low": max(0.0, low), "high": min(1.0, high), "n": n}
 

@@ -16,14 +16,14 @@ from caif.report import plots, show
 TEMPLATE, STYLE = "page.html.j2", "style.css"
 
 
-def page(numbers: dict[str, Any]) -> str:
-    """Return the page as HTML."""
+def page(numbers: dict[str, Any], name: str = TEMPLATE) -> str:
+    """Return the page of a template as HTML."""
     from markupsafe import Markup
 
     style = (files("caif.report") / "templates" / STYLE).read_text(encoding="utf-8")
     checksum = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{checksum}'; base-uri 'none'; form-action 'none'"
-    template = _environment().get_template(TEMPLATE)
+    template = _environment().get_template(name)
     return str(template.render(**numbers, style=Markup(style), policy=policy))  # noqa: S704 - our own file
 
 

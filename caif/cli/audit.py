@@ -1,0 +1,154 @@
+"""The command `caif audit`: what labels are worth, of a run or of a judge on people's pairs."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from caif.cli.options import HOME, Debug, Home, prepare
+from caif.exits import guarded
+
+if TYPE_CHECKING:
+    from caif.audit.judgements import Price
+
+FailOn = Annotated[list[str] | None, typer.Option(metavar="EXPR", help="Exit code 1 if this holds of the card; repeatable.")]
+Out = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where the card goes; a run has a place for it: audit/.")]
+Pairs = Annotated[list[str] | None, typer.Option(metavar="FORMAT:PATH", help="People's pairs; repeatable.")]
+Ceiling = Annotated[float | None, typer.Option(min=0, max=1, help="How often people agree, where it is known.")]
+
+
+class Wanted(NamedTuple):
+    """A judge to audit, and on what."""
+
+    judge: str
+    constitution: Path
+    pairs: list[str]
+    methods: list[str]
+    principles: list[str]
+    objective: str
+    limit: int | None
+    seed: int
+    ceiling: float | None
+
+
+@guarded
+def audit(
+    run: Annotated[str, typer.Argument(metavar="[RUN]", help="A run's folder, its name, or a run file.")] = "",
+    *,
+    stage: Annotated[str, typer.Option(metavar="NAME", help="Only this feedback source of the run.")] = "",
+    judge: Annotated[str, typer.Option(metavar="MODEL", help="A judge to ask: embedded:1.5b, or a TOML table.")] = "",
+    constitution: Annotated[Path | None, typer.Option(metavar="FILE", help="By whose principles it judges.")] = None,
+    pairs: Pairs = None,
+    methods: Annotated[str, typer.Option(metavar="A,B", help="Ways to ask the judge.")] = "logprobs,pointwise",
+    principles: Annotated[str, typer.Option(metavar="A,B", help="By default those of the pairs' objective.")] = "",
+    objective: Annotated[str, typer.Option(metavar="NAME", help="What the pairs are about.")] = "",
+    limit: Annotated[int | None, typer.Option(min=1, help="Pairs of each file at most; which is drawn.")] = None,
+    seed: Annotated[int, typer.Option(help="Draws pairs, their order and the intervals.")] = 0,
+    ceiling: Ceiling = None,
+    price: Annotated[str, typer.Option(metavar="IN,OUT", help="What a million tokens of a judge cost.")] = "",
+    fail_on: FailOn = None,
+    out: Out = None,
+    home: Home = HOME,
+    debug: Debug = False,
+) -> None:
+    """Measure what labels are worth, and write it down: card.html and card.json.
+
+    Of a run: its stored judgements, beside what people said of the same answers in the same run. Of a judge: people's
+    pairs, judged blind and in both orders by each method, and which method to use, or none. It is asked through the
+    ledger of the home folder: nothing is paid for twice, and an audit that was stopped goes on. A temperature that can be
+    fitted is written beside the card, as calibration-METHOD.json, for `calibration` of ai-labeler.
+
+    A gate that holds, or whose number is missing, is exit code 1.
+
+    \b
+    caif audit quickstart --fail-on "flip_rate>0.15"
+    caif audit run.toml --stage ai-labeler --fail-on "accuracy.low<0.5" --fail-on "abstained>0.05"
+    caif audit --judge embedded:1.5b --constitution law.toml --pairs hh-rlhf:pairs.jsonl --objective harmlessness --out card
+    caif audit --judge embedded:1.5b --constitution law.toml --pairs llmbar:pairs.json --methods logprobs,score --out card
+    """
+    from caif.audit.gates import check, parse
+    from caif.audit.write import print_card, write_card
+    from caif.errors import FAILED, CaifError
+    from caif.terminal import line
+
+    gates, cost = [parse(text) for text in fail_on or []], _price(price)
+    if bool(run) == bool(judge):
+        raise CaifError("audit: name either a run or a judge, with --judge", "see caif audit --help")
+    if judge:
+        if constitution is None or not pairs or out is None:
+            raise CaifError("--judge: needs --constitution, --pairs and --out too", "see caif audit --help")
+        split = methods.split(","), [name for name in principles.split(",") if name]
+        table = _of_judge(Wanted(judge, constitution, pairs, *split, objective, limit, seed, ceiling), cost, home, out)
+    else:
+        table, folder = _of_run(run, stage, cost, seed, home)
+        out = out or folder / "audit"
+    outcomes = check(table, gates)
+    write_card(out, table | {"gates": [outcome._asdict() for outcome in outcomes]})
+    print_card(table, out)
+    for outcome in outcomes:
+        line(f"{'failed' if outcome.failed else 'passed'}  {outcome.gate}: {outcome.said}")
+    if any(outcome.failed for outcome in outcomes):
+        raise SystemExit(FAILED)
+
+
+def _of_judge(wanted: Wanted, cost: "Price | None", home: Path, out: Path) -> dict[str, Any]:
+    from caif import desk
+    from caif.audit.judges import Asked, ask, calibrations, judge_card
+    from caif.audit.people import read_pairs
+    from caif.audit.write import write_calibrations
+    from caif.constitution import read
+    from caif.errors import CaifError, nearest
+    from caif.judge import METHODS, Bench
+    from caif.terminal import Terminal
+
+    law, tell = read(wanted.constitution), Terminal()
+    for method in wanted.methods:
+        if method not in METHODS:
+            raise CaifError(f"--methods: no method {method!r}", nearest(method, METHODS))
+    if wanted.objective and wanted.objective not in law.objectives:
+        raise CaifError(f"--objective: {law.name} has no {wanted.objective!r}", nearest(wanted.objective, law.objectives))
+    with desk.at(home, "audit", tell) as at:
+        options = {"objective": wanted.objective} if wanted.objective else {}
+        files = {named: read_pairs(at.read(named, **options), wanted.seed, wanted.limit) for named in wanted.pairs}
+        asked = Asked(files, law, tuple(wanted.principles))
+        model = at.model(wanted.judge)
+        modes = ask(Bench(model, at.ask, at.score), wanted.methods, asked, tell.say)  # type: ignore[arg-type]
+    prices = {model.id: cost} if cost else {}
+    table = judge_card(modes, asked, wanted.seed, given_ceiling=wanted.ceiling, prices=prices)
+    found = calibrations(table, model.id, ", ".join(files))
+    write_calibrations(out, found)
+    subject = {"judge": wanted.judge, "model": model.id, "constitution": f"{law.name} {law.version}", "digest": law.digest,
+               "calibrations": [f"calibration-{method}.json" for method in found]}  # fmt: skip
+    return {"title": f"The judge {wanted.judge}", "subject": subject, **table}
+
+
+def _of_run(run: str, stage: str, cost: "Price | None", seed: int, home: Path) -> tuple[dict[str, Any], Path]:
+    from caif import show
+    from caif.audit.agreement import ceiling
+    from caif.audit.card import DRAWS, card
+    from caif.audit.runs import stored
+    from caif.plan import steps
+
+    folder = show.find(run, home)
+    prepared = None if folder else prepare(run, home, quiet=True)
+    stages = show.listed(folder) if folder else [(s.name, s.artifact.folder) for s in steps(prepared)] if prepared else []
+    made = [line.artifact for line in show.lines(stages, home) if line.artifact]
+    evidence, pairs = stored(made, stage)
+    prices = {e.judgement.judge: cost for e in evidence} if cost else {}
+    table = card(evidence, seed, prices=prices)
+    people = {"ceiling": ceiling([(p.comparison.prompt.opening, p.people) for p in pairs], DRAWS, seed), "pairs": len(pairs)}
+    folder = folder or (prepared.folder if prepared else home)
+    return {"title": f"The labels of {folder.name}", "subject": {"run": str(folder), "stage": stage}, **table, "people": people}, folder
+
+
+def _price(text: str) -> "Price | None":
+    from caif.audit.judgements import Price
+    from caif.errors import CaifError
+
+    if not text:
+        return None
+    try:
+        into, out = map(float, text.split(","))
+    except ValueError:
+        raise CaifError(f"--price {text!r}: is not two numbers", "write IN,OUT, for example 0.15,0.6") from None
+    return Price(into, out)
