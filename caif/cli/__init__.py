@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from caif.cli import constitutions, differences, runs
+from caif.cli import audit, constitutions, differences, runs
 
 HELP = """Turn a constitution into a trained model, and see what each principle did.
 
@@ -16,6 +16,7 @@ HELP = """Turn a constitution into a trained model, and see what each principle 
   caif plan run.toml             what would run, and how many model calls
   caif run run.toml rl.steps=20  run it, with one value changed
   caif show run.toml             what was made, what it took
+  caif audit run.toml            what its labels are worth
 """
 
 app = typer.Typer(
@@ -28,7 +29,7 @@ laws = typer.Typer(
 )  # fmt: skip
 app.add_typer(laws, name="constitution")
 
-for command in (runs.run, runs.plan, runs.check, runs.show, runs.plugins):
+for command in (runs.run, runs.plan, runs.check, runs.show, audit.audit, runs.plugins):
     app.command()(command)
 for command in (constitutions.check, constitutions.lint, constitutions.test, constitutions.export, differences.diff):
     laws.command()(command)
