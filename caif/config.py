@@ -15,12 +15,12 @@ from pydantic import Field, ValidationError, model_validator
 from caif.content import Frozen
 from caif.errors import CaifError, explain, nearest
 from caif.files import load
+from caif.limits import Budget, Exec
 from caif.sections import (
     TUNED,
     Combine,
     Count,
     Evaluate,
-    Exec,
     FilePath,
     Generate,
     Law,
@@ -39,8 +39,8 @@ from caif.sections import (
 )  # fmt: skip
 
 __all__ = [
-    "TUNED", "Combine", "Count", "Evaluate", "Exec", "FilePath", "Generate", "Law", "ModelSpec", "Part", "Prompts", "Report",
-    "Revise", "Reward", "Rl", "RunConfig", "SafeName", "Sft", "Share", "Source", "Weight", "locate", "read",
+    "TUNED", "Budget", "Combine", "Count", "Evaluate", "Exec", "FilePath", "Generate", "Law", "ModelSpec", "Part", "Prompts",
+    "Report", "Revise", "Reward", "Rl", "RunConfig", "SafeName", "Sft", "Share", "Source", "Weight", "locate", "read",
 ]  # fmt: skip
 
 
@@ -65,6 +65,7 @@ class RunConfig(Frozen):
     evaluate: Evaluate | None = None
     report: Report | None = Report()
     exec: Exec = Exec()
+    budget: Budget = Budget()
 
     @model_validator(mode="before")
     @classmethod
@@ -122,6 +123,8 @@ def _named_in(table: Any, models: dict[str, Any], where: str) -> Any:
 
 
 def _named(value: Any, models: dict[str, Any], where: str) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_named(item, models, f"{where}[{n}]") for n, item in enumerate(value)]
     if not isinstance(value, str) or value == TUNED:
         return {"use": TUNED} if value == TUNED else value
     if value in models:

@@ -7,17 +7,18 @@ joined, and from which every random draw is seeded.
 import hashlib
 import json
 import random
-from typing import Any, ClassVar, Self
+from functools import cache
+from typing import ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict
 
-from caif.text import is_whole
+_as_json = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
+_PLAIN = (str, float, int, bool, type(None))
 
 
 def digest(content: object) -> str:
     """Return 32 hex digits that depend on JSON content alone, not on the order of keys."""
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return hashlib.blake2b(_as_json(content).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def rng(*seeds: object) -> random.Random:
@@ -28,16 +29,8 @@ def rng(*seeds: object) -> random.Random:
 class Frozen(BaseModel):
     """A value that cannot change, takes no field it does not know, and holds no number that is none."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    @field_validator("*")
-    @classmethod
-    def _storable(cls, value: Any) -> Any:
-        """Refuse half a surrogate pair here: no file can hold it, so the row would be lost where it is written."""
-        for text in value if isinstance(value, tuple) else (value,):
-            if isinstance(text, str) and not is_whole(text):
-                raise ValueError(f"text holds half a surrogate pair: {text!a:.60}")
-        return value
+    # A text with half a surrogate pair fits into no file. pydantic finds that out where it has to know a text's length.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_max_length=1 << 40)
 
 
 class Row(Frozen):
@@ -47,13 +40,12 @@ class Row(Frozen):
     apart: ClassVar[frozenset[str]] = frozenset()
     """Fields that describe the row without being part of what it is, so they do not enter its id."""
 
-    @model_validator(mode="after")
-    def _identify(self) -> Self:
+    def model_post_init(self, _: object) -> None:
+        """Give the row its id: once, while a validator would do it again wherever the row becomes part of another."""
         wanted = digest({"row": type(self).__name__, **self._content()})
         if self.id not in ("", wanted):
             raise ValueError(f"row id {self.id} does not match its content ({wanted})")
         object.__setattr__(self, "id", wanted)
-        return self
 
     def but(self, **changes: object) -> Self:
         """Return this row with some fields changed, and the id that its new content has."""
@@ -61,10 +53,17 @@ class Row(Frozen):
         return type(self)(**fields | changes)
 
     def _content(self) -> dict[str, object]:
-        return {n: _plain(getattr(self, n)) for n in type(self).model_fields if n != "id" and n not in self.apart}
+        return {name: _plain(getattr(self, name)) for name in _content_fields(type(self))}
+
+
+@cache
+def _content_fields(kind: type[Row]) -> tuple[str, ...]:
+    return tuple(name for name in kind.model_fields if name != "id" and name not in kind.apart)
 
 
 def _plain(value: object) -> object:
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, Row):
         return value.id
     if isinstance(value, BaseModel):

@@ -48,6 +48,8 @@ def explain(error: ValidationError, model: type[BaseModel], where: str | Path) -
     if first["type"] == "missing":
         return CaifError(f"{where}: {place}: is required and missing{more}", "add it")
     text = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "string_unicode":
+        return CaifError(f"{where}: {place}: text holds half a surrogate pair{more}", "write all of it")
     if first["type"] == "value_error":
         return CaifError(": ".join(filter(None, [str(where), place, text])) + more)
     plain = isinstance(first["input"], (str, int, float, bool)) and "key" not in place  # a key may be what stands there

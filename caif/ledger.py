@@ -22,9 +22,12 @@ TEMPLATE_VERSION = 1
 _TABLE = """
 create table if not exists answers (
     key text primary key, model text not null, stage text not null, answer text not null,
-    tokens_in integer not null, tokens_out integer not null, at real not null
+    tokens_in integer not null, tokens_out integer not null, at real not null, run text not null default ''
 ) without rowid
 """
+_ADD_RUN = "alter table answers add column run text not null default ''"
+_PAUSE = 600.0
+"""Seconds between two answers after which a stage was not at work: what lies between is not its time."""
 
 
 class Spent(NamedTuple):
@@ -33,6 +36,14 @@ class Spent(NamedTuple):
     calls: int
     tokens_in: int
     tokens_out: int
+
+
+class Usual(NamedTuple):
+    """What an answer costs on average, and how many come in a second; None if there is no telling."""
+
+    tokens_in: float
+    tokens_out: float
+    rate: float | None
 
 
 class Ledger:
@@ -46,6 +57,8 @@ class Ledger:
             self._db.execute("pragma journal_mode=wal")
             self._db.execute("pragma synchronous=full")  # a power cut loses no answer that was paid for
             self._db.execute(_TABLE)
+            if "run" not in {column for _, column, *_ in self._db.execute("pragma table_info(answers)")}:
+                self._db.execute(_ADD_RUN)  # a ledger of an earlier version
 
     def get(self, keys: Sequence[str]) -> dict[str, Answer]:
         """Return the answers there are for these keys."""
@@ -58,18 +71,18 @@ class Ledger:
                 found |= {key: _decode(text) for key, text in rows}
         return found
 
-    def put(self, answers: Mapping[str, Answer], model: str, stage: str) -> None:
-        """Store answers, all of them or none. When this returns they survive a power cut."""
+    def put(self, answers: Mapping[str, Answer], model: str, stage: str, run: str = "") -> None:
+        """Store answers, all of them or none. When this returns they survive a power cut. `run` is who paid for them."""
         if failed := [answer for answer in answers.values() if answer.finish == "error"]:
             raise ValueError(f"a failure is no answer and is not kept: {failed[0].detail}")
         now = time.time()
         rows = [
-            (key, model, stage, _encode(answer), answer.tokens_in, answer.tokens_out, now)
+            (key, model, stage, _encode(answer), answer.tokens_in, answer.tokens_out, now, run)
             for key, answer in answers.items()
         ]
         with self._errors_told(), self._db:
             self._db.execute("begin immediate")
-            self._db.executemany("insert or ignore into answers values (?,?,?,?,?,?,?)", rows)
+            self._db.executemany("insert or ignore into answers values (?,?,?,?,?,?,?,?)", rows)
 
     def spent(self) -> dict[str, Spent]:
         """Return calls and tokens by stage."""
@@ -77,6 +90,24 @@ class Ledger:
             sums = "count(*), sum(tokens_in), sum(tokens_out)"
             rows = self._db.execute(f"select stage, {sums} from answers group by stage")
             return {stage: Spent(*numbers) for stage, *numbers in rows}
+
+    def paid(self, run: str) -> dict[str, Spent]:
+        """Return what a run has paid for, by model."""
+        with self._errors_told():
+            sums = "count(*), sum(tokens_in), sum(tokens_out)"
+            rows = self._db.execute(f"select model, {sums} from answers where run = ? group by model", [run])
+            return {model: Spent(*numbers) for model, *numbers in rows}
+
+    def usual(self) -> dict[tuple[str, str], "Usual"]:
+        """Return what an answer has usually cost and how fast answers came, by stage and model."""
+        with self._errors_told():
+            rows = self._db.execute(
+                "select stage, model, avg(tokens_in), avg(tokens_out), sum(at > first) / nullif(sum(min(gap, ?)), 0) from "
+                "(select *, at - lag(at) over w as gap, min(at) over w as first from answers "
+                "window w as (partition by stage, model order by at)) group by stage, model",
+                [_PAUSE],
+            )
+            return {(stage, model): Usual(*numbers) for stage, model, *numbers in rows}
 
     @contextmanager
     def _errors_told(self) -> Iterator[None]:

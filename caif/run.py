@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,6 +25,7 @@ from caif.errors import STOPPED, CaifError
 from caif.hookspecs import Answer, Model, Params, Question, Request, StageEvent
 from caif.ledger import Ledger
 from caif.models import resolve
+from caif.models.account import Account, opened
 from caif.models.engine import Engine
 from caif.options import content_digest
 from caif.plugins import Plugins
@@ -144,6 +146,11 @@ class Run:
             self._ledger = Ledger(self.home / "ledger.db")
         return self._ledger
 
+    @cached_property
+    def account(self) -> Account:
+        """What the run has cost so far and may still cost."""
+        return opened(self.config, self.ledger)
+
     def close(self) -> None:
         """Close the ledger, if it was opened."""
         if self._ledger is not None:
@@ -171,7 +178,7 @@ class Run:
     def _make(self, stage: Stage, inputs: Sequence[Artifact | None], cfg: Any, name: str, key: str) -> Artifact:
         started = time.monotonic()
         draft = self.store.draft(name, key)
-        engine = Engine(self.ledger, self.config.exec, name, self.config.seed, self._track)
+        engine = Engine(self.ledger, self.config.exec, name, self.config.seed, self._track, self.account)
         work = Work(name, draft, self.config.seed, engine, self.plugins, self.models, self.tell, self.base)
         metrics = stage(work, *inputs, cfg=cfg)
         self.made.append(name)
@@ -202,7 +209,7 @@ class Run:
         for implementation in getattr(self.plugins.manager.hook, hook).get_hookimpls():
             try:
                 implementation.function(event)
-            except Exception as error:  # noqa: BLE001 - an observer cannot fail a run
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - an observer cannot fail a run
                 self.tell.warn(f"{implementation.plugin_name}: {hook}: {type(error).__name__}: {error}")
 
     def _track(self, batches: Iterable[Sequence[int]], total: int, label: str) -> Iterator[Sequence[int]]:
@@ -234,9 +241,8 @@ def held(home: Path) -> Iterator[None]:
 
 def environment() -> dict[str, str]:
     """Return what the artifact was made with; it is recorded, not part of any key."""
-    named = ("caif", "torch", "transformers", "trl", "peft", "datasets", "langchain-core")
     found = {"python": platform.python_version(), "machine": platform.machine()}
-    for name in named:
+    for name in ("caif", "torch", "transformers", "trl", "peft", "datasets", "langchain-core"):
         try:
             found[name] = version(name)
         except Exception:  # noqa: BLE001 - not installed is worth recording too

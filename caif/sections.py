@@ -1,6 +1,6 @@
 """The sections of the run file: one frozen model a stage, named like the stage.
 
-What can change a result belongs to a stage; what cannot (concurrency, timeouts) belongs to `[exec]` and never enters a key.
+What can change a result belongs to a stage; what cannot (concurrency, budget) is in `limits.py` and never enters a key.
 """
 
 import re
@@ -48,6 +48,9 @@ class ModelSpec(Frozen):
     api_key_env: Annotated[str, StringConstraints(pattern=r"^([A-Z_][A-Z0-9_]*)?$")] = ""
     """The name of the variable that holds the key, in capitals as they are, so that a key itself is refused here."""
     revision: str = ""
+    price_in: Weight | None = None
+    """Price of a million tokens that the model reads, in any one currency; `price_out` of those it writes. 0 is free."""
+    price_out: Weight | None = None
 
 
 class Part(Frozen):
@@ -236,16 +239,3 @@ class Report(Frozen):
 
     title: str = ""
     examples: Count = 12
-
-
-class Exec(Frozen):
-    """How, not what: none of this is ever part of a key."""
-
-    concurrency: Count = 32
-    timeout: Positive = 120.0
-    retries: Annotated[int, Field(ge=0)] = 5
-    patience: Positive = 600.0
-    """For how many seconds a server may give no answer at all before the run stops, to go on another time."""
-    backoff: Positive = 1.0
-    """Seconds before the second try of a row; it doubles with every further one."""
-    max_failures: Share = 0.05

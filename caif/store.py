@@ -8,20 +8,20 @@ finished stage is found again, an edited one is made anew, and two runs that dif
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
-
 from caif.content import Row, digest
-from caif.errors import CaifError, explain
+from caif.errors import CaifError
+from caif.tables import BROKEN, Table, read_rows, table_name, write_rows
+
+__all__ = ["MANIFEST", "Artifact", "Draft", "Store", "key_of", "partial", "read_rows", "table_name", "write_rows", "write_text"]
 
 MANIFEST = "artifact.json"
 PARTIAL = ".partial"
-
-BROKEN = "move its folder away, and it is made anew"
 
 R = TypeVar("R", bound=Row)
 
@@ -86,76 +86,22 @@ class Draft:
         path.mkdir(exist_ok=True)
         return path
 
-    def write(self, rows: Sequence[Row], kind: type[Row]) -> None:
+    def write(self, rows: Iterable[Row], kind: type[Row]) -> None:
         """Write all rows of one kind."""
-        write_rows(self.folder / f"{table_name(kind)}.parquet", rows, kind)
-        self.counts[table_name(kind)] = len(rows)
+        with self.table(kind) as table:
+            for row in rows:
+                table.add(row)
+
+    @contextmanager
+    def table(self, kind: type[Row]) -> Iterator[Table]:
+        """Write rows of one kind while the block lasts, so that the stage need not hold them all."""
+        with Table(self.folder / f"{table_name(kind)}.parquet", kind) as table:
+            yield table
+        self.counts[table_name(kind)] = table.count
 
     def count(self, what: str, by: int = 1) -> None:
         """Count an event worth knowing, such as a row turned away and why."""
         self.counts[what] = self.counts.get(what, 0) + by
-
-
-def table_name(kind: type[Row]) -> str:
-    """Return the file name of a kind of row: its name in lower case."""
-    return kind.__name__.lower()
-
-
-def write_rows(file: Path, rows: Iterable[Row], kind: type[Row]) -> None:
-    """Write rows to Parquet, each as its JSON columns typed by pyarrow; the same rows give the same bytes."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    schema = _schema(kind)
-    table = pa.Table.from_pylist([row.model_dump(mode="json") for row in rows], schema=schema)
-    pq.write_table(table, file, compression="zstd")
-
-
-def read_rows(file: Path, kind: type[R]) -> list[R]:
-    """Read rows back; a row whose id does not match its content is an error, not a row."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    rows: list[R] = []
-    try:
-        for item in pq.read_table(file).to_pylist():
-            rows.append(kind.model_validate(item))
-    except ValidationError as error:
-        raise explain(error, kind, f"{file}: row {len(rows) + 1}") from None
-    except (pa.ArrowException, OSError) as error:
-        raise CaifError(f"{file}: cannot be read: {type(error).__name__}", BROKEN) from None
-    return rows
-
-
-def _schema(kind: type[Row]) -> Any:
-    """Return the Arrow schema of a row, from its pydantic fields, so that an empty table has its columns too."""
-    import pyarrow as pa
-
-    return pa.schema([(name, _arrow(info.annotation)) for name, info in kind.model_fields.items()])
-
-
-def _arrow(annotation: Any) -> Any:
-    import types
-    import typing
-
-    import pyarrow as pa
-    from pydantic import BaseModel
-
-    plain = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
-    if annotation in plain:
-        return plain[annotation]
-    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is typing.Annotated:
-        return _arrow(args[0])
-    if origin is typing.Literal:
-        return pa.string()
-    if origin is tuple:
-        return pa.list_(_arrow(args[0]))
-    if origin in (types.UnionType, typing.Union):
-        return _arrow(next(arg for arg in args if arg is not type(None)))
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return pa.struct([(name, _arrow(info.annotation)) for name, info in annotation.model_fields.items()])
-    raise TypeError(f"a row field of type {annotation} has no Arrow type")
 
 
 @dataclass(frozen=True)

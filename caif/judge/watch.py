@@ -10,6 +10,8 @@ from caif.judge import Bench, judge_all
 from caif.judge.canaries import canaries, canary_report, mix, stop_if_dead, unmix
 from caif.judge.selftest import selftest, stop_if_failed
 
+PART = 1000
+"""How many rows a judge is asked about at once."""
 Selftest = Literal["stop", "warn", "off"]
 """What a judge that fails does to the run: it stops it, or is only written down, or nothing was asked."""
 
@@ -36,7 +38,9 @@ class Watch(NamedTuple):
     def judge_all(self, asked: Sequence[tuple[Comparison, Principle]]) -> tuple[list[Judgement], list[Tested]]:
         """Return a judgement for each row, and how the judge did on the known answers that stood between them."""
         planted = canaries(self.law, self.seed, self.canaries if asked and self.mode != "off" else 0)
-        said = judge_all(self.bench, mix(asked, planted, self.seed), self.source)
+        rows = mix(asked, planted, self.seed)
+        parts = (rows[n : n + PART] for n in range(0, len(rows), PART))  # so that not all questions are held at once
+        said = [judgement for part in parts for judgement in judge_all(self.bench, part, self.source)]
         judged, known = unmix(said, planted, self.seed)
         if not planted:
             return judged, []

@@ -6,8 +6,11 @@ time as they bear, each row with its own retries and its own time limit. A failu
 so; if too many fail, the stage stops and goes on where it was when run again.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Protocol, runtime_checkable
 
@@ -16,7 +19,10 @@ from caif.content import digest
 from caif.errors import STOPPED, CaifError
 from caif.hookspecs import Answer, Model, Params, Question, Request
 from caif.ledger import TEMPLATE_VERSION, Ledger
-from caif.models.remote import Done, Remote
+from caif.models import remote
+from caif.models.account import Account, Cost, Halt, Late
+from caif.models.pace import CHARACTERS, characters
+from caif.models.rounds import Done, Server
 
 Track = Callable[[Iterable[Sequence[int]], int, str], Iterable[Sequence[int]]]
 """Shows progress over batches of row numbers: (batches, rows in all, label). Taking the next batch is what works."""
@@ -48,9 +54,15 @@ class Engine:
     stage: str
     seed: int
     track: Track
+    account: Account = field(default_factory=Account)
+    servers: dict[str, Server] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.ends = time.monotonic() + (self.settings.stage_deadline or math.inf)
 
     def ask(self, model: Model, requests: Sequence[Request], params: Params) -> list[Answer]:
         """Return one answer a request, in order."""
+        self.account.refuse_unpriced(model.id)
         keys = [_key(model, self.seed, r.messages, [*params], r.sample) for r in requests]
         if isinstance(model.chat, Batched):
             chat = model.chat
@@ -58,13 +70,14 @@ class Engine:
             def run(rows: Sequence[int]) -> list[Answer]:
                 return chat.reply([requests[i] for i in rows], params, int(digest([keys[i] for i in rows])[:12], 16))
 
-            return self._local(model, keys, lambda: chat.batches(requests), run)
-        remote = Remote(self.settings)
-        return self._remote(model, keys, lambda rows, done: remote.ask(model, [(i, requests[i]) for i in rows], params, done))
+            return self._local(model, keys, lambda: chat.batches(requests), run, requests, params.max_tokens)
+        server = self._server(model)
+        return self._remote(model, keys, lambda rows, done: remote.ask(server, [(i, requests[i]) for i in rows], params, done))
 
     def score(self, model: Model, questions: Sequence[Question]) -> list[Answer]:
         """Return, for each question in order, the log-probabilities of its choices."""
-        keys = [_key(model, 0, q.messages, ["choices", *q.choices], 0) for q in questions]
+        self.account.refuse_unpriced(model.id)
+        keys = [_key(model, 0, q.messages, _wanted(q), 0) for q in questions]
         if isinstance(model.chat, Batched):
             chat = model.chat
 
@@ -72,18 +85,27 @@ class Engine:
                 some = [questions[i] for i in rows]
                 return _complete(model, some, chat.score(some))
 
-            return self._local(model, keys, lambda: chat.batches(questions), run)
+            return self._local(model, keys, lambda: chat.batches(questions), run, questions, 0)
+        if any(q.temperature != 1 or q.messages[0]["role"] == "raw" for q in questions):
+            raise CaifError(f"{model.id} scores chats at temperature 1 alone", "use a model on this machine (hf:, embedded:)")
         if model.scorer is None:
             raise CaifError(f"{model.id} gives no log-probabilities", 'use method = "votes", or a model that scores')
-        remote = Remote(self.settings)
+        server = self._server(model)
 
         def run_each(rows: Sequence[int], done: Done) -> Iterable[list[int]]:
-            def checked(row: int, answer: Answer) -> None:
-                done(row, *_complete(model, [questions[row]], [answer]))
+            def checked(answers: Sequence[tuple[int, Answer]]) -> None:
+                _complete(model, [questions[row] for row, _ in answers], [answer for _, answer in answers])
+                done(answers)
 
-            return remote.score(model, [(i, questions[i]) for i in rows], checked)
+            return remote.score(server, [(i, questions[i]) for i in rows], checked)
 
         return self._remote(model, keys, run_each)
+
+    def _server(self, model: Model) -> Server:
+        """Return the model's server, the same one for all that this stage asks: its limits and its time are for the stage."""
+        if model.id not in self.servers:
+            self.servers[model.id] = remote.server(model, self.settings, self.account, self.ends)
+        return self.servers[model.id]
 
     def _local(
         self,
@@ -91,6 +113,8 @@ class Engine:
         keys: Sequence[str],
         cut: Callable[[], list[list[int]]],
         run: Callable[[Sequence[int]], list[Answer]],
+        items: Sequence[Request] | Sequence[Question],
+        tokens_out: int,
     ) -> list[Answer]:
         known = self.ledger.get(keys)
         failed: dict[str, Answer] = {}
@@ -98,11 +122,31 @@ class Engine:
             for rows in self.track(cut(), len(keys), self.stage):
                 missing = list({keys[i]: i for i in rows if keys[i] not in known}.values())
                 if missing:
+                    with self._halts_told(keys, known):
+                        held = self._hold(model, [items[i] for i in missing], tokens_out)
                     fresh = {keys[i]: answer for i, answer in zip(missing, run(missing), strict=True)}
                     failed |= {key: answer for key, answer in fresh.items() if answer.finish == "error"}
                     known |= (answered := {key: answer for key, answer in fresh.items() if key not in failed})
-                    self.ledger.put(answered, model.id, self.stage)
-        return self._unless_too_many_failed(model, keys, known, failed)
+                    self.ledger.put(answered, model.id, self.stage, self.account.run)
+                    self.account.settle(held, model.id, *answered.values())
+        self._refuse_too_many(model, keys, failed)
+        return [known.get(key) or failed[key] for key in keys]
+
+    def _hold(self, model: Model, items: Sequence[Request | Question], tokens_out: int) -> Cost:
+        if time.monotonic() > self.ends:
+            raise Late(self.settings.stage_deadline)
+        tokens_in = sum(characters(item.messages) for item in items) / CHARACTERS
+        return self.account.hold_now(self.account.charge(model.id, len(items), tokens_in, tokens_out * len(items)))
+
+    @contextmanager
+    def _halts_told(self, keys: Sequence[str], known: Mapping[str, Answer]) -> Iterator[None]:
+        """Say of a stage that has to stop how much of it is left."""
+        try:
+            yield
+        except Halt as halt:
+            wanted = len(set(keys))
+            left = f"{self.stage}: {wanted - len(known):,} of {wanted:,} answers are left to get"
+            raise CaifError(f"{halt.message}; {left}", f"nothing is lost: {halt.remedy}", code=STOPPED) from None
 
     def _remote(
         self,
@@ -114,23 +158,26 @@ class Engine:
         missing = list({key: i for i, key in enumerate(keys) if key not in known}.values())
         failed: dict[str, Answer] = {}
 
-        def done(row: int, answer: Answer) -> None:
+        def done(answers: Sequence[tuple[int, Answer]]) -> None:
             # A refusal or a filter is what the model says; an error says nothing and is asked again another time.
-            if answer.finish == "error":
-                failed[keys[row]] = answer
-            else:
-                self.ledger.put({keys[row]: answer}, model.id, self.stage)
-                known[keys[row]] = answer
+            good = {keys[row]: answer for row, answer in answers if answer.finish != "error"}
+            if good:
+                self.ledger.put(good, model.id, self.stage, self.account.run)
+                known.update(good)
+            failed.update((keys[row], answer) for row, answer in answers if answer.finish == "error")
+            if failed and len(known) == before:  # not one row is answered: a request that is always wrong, or nobody there
+                self._refuse_too_many(model, keys, failed)
 
         if missing:
+            before = len(known)
             there = [i for i, key in enumerate(keys) if key in known]
-            for _ in self.track(chain([there], run(missing, done)), len(keys), self.stage):
-                pass
-        return self._unless_too_many_failed(model, keys, known, failed)
+            with self._halts_told(keys, known):
+                for _ in self.track(chain([there], run(missing, done)), len(keys), self.stage):
+                    pass
+        self._refuse_too_many(model, keys, failed)
+        return [known.get(key) or failed[key] for key in keys]
 
-    def _unless_too_many_failed(
-        self, model: Model, keys: Sequence[str], known: Mapping[str, Answer], failed: Mapping[str, Answer]
-    ) -> list[Answer]:
+    def _refuse_too_many(self, model: Model, keys: Sequence[str], failed: Mapping[str, Answer]) -> None:
         if len(failed) > self.settings.max_failures * len(set(keys)):
             why = next(iter(failed.values())).detail
             raise CaifError(
@@ -138,7 +185,6 @@ class Engine:
                 "nothing that was answered is lost: run again to go on",
                 code=STOPPED,
             )
-        return [known.get(key) or failed[key] for key in keys]
 
 
 def _complete(model: Model, questions: Sequence[Question], answers: Sequence[Answer]) -> list[Answer]:
@@ -148,6 +194,11 @@ def _complete(model: Model, questions: Sequence[Question], answers: Sequence[Ans
             gave, wanted = len(answer.logprobs), len(question.choices)
             raise CaifError(f"{model.id} gave {gave} log-probabilities for {wanted} choices", "mend its score method")
     return list(answers)
+
+
+def _wanted(question: Question) -> list[object]:
+    at = [] if question.temperature == 1 else ["temperature", question.temperature]
+    return ["choices", *question.choices, *at]
 
 
 def _key(model: Model, seed: int, messages: object, params: Sequence[object], sample: int) -> str:

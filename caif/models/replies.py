@@ -4,17 +4,17 @@ import math
 import time
 from typing import Any
 
-from caif.errors import CaifError
-from caif.hookspecs import Answer
+from caif.errors import STOPPED, CaifError
+from caif.hookspecs import Answer, Model
 from caif.text import whole
 
-NO_CREDIT = "the account has no credit left"
+NO_CREDIT = "the account has no credit left; nothing that was answered is lost: run again to go on"
 REMEDIES = {
-    401: "the key is missing or wrong: set the variable that api_key_env names",
-    402: NO_CREDIT,
-    403: "this key may not use this model",
-    404: "check the model's name and base_url; the model may have been retired",
+    401: "the key is missing or wrong: set {key}",
+    403: "the key in {key} may not use this model",
+    404: "check the model's name and base_url; the model may have been retired (shutdown_date in the server's list of models)",
 }
+NAMELESS = "the variable that api_key_env names"
 
 
 def read_message(message: Any) -> Answer:
@@ -51,12 +51,14 @@ def name_of(error: BaseException) -> str:
     return " ".join(filter(None, [type(error).__name__, str(status_of(error) or "")]))
 
 
-def refuse_if_hopeless(error: BaseException) -> None:
+def refuse_if_hopeless(error: BaseException, model: Model) -> None:
     """Stop the run where no retry can help. The server's own text is not shown: it may echo the key."""
+    what = f"the server of {model.id} answers {status_of(error)}"
     if (status := status_of(error)) in REMEDIES:
-        raise CaifError(f"the server answers {status}", REMEDIES[status]) from None
-    if getattr(error, "code", None) == "insufficient_quota":  # a 429 that no waiting mends
-        raise CaifError(f"the server answers {status}", NO_CREDIT) from None
+        key = f"the environment variable {model.key_env}" if model.key_env else NAMELESS
+        raise CaifError(what, REMEDIES[status].format(key=key)) from None
+    if status == 402 or getattr(error, "code", None) == "insufficient_quota":  # a 429 that no waiting mends
+        raise CaifError(what, NO_CREDIT, code=STOPPED) from None
 
 
 def retry_after(error: BaseException) -> float:

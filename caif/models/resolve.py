@@ -38,6 +38,11 @@ def identity(spec: ModelSpec) -> str:
     return "@".join(filter(None, [spec.use, spec.base_url, spec.revision]))
 
 
+def is_local(name: str) -> bool:
+    """Whether a resolved name is that of weights on this machine; trained ones are called like their artifact."""
+    return ":" not in name or name.partition(":")[0] in LOCAL
+
+
 def problem(spec: ModelSpec, factories: Factories) -> str | None:
     """Return why a model cannot be used, as far as can be known without loading it; None if nothing is known."""
     scheme, _, rest = spec.use.partition(":")
@@ -72,7 +77,7 @@ def resolve(spec: ModelSpec, factories: Factories) -> Model:
         return local(folder(spec), identity(spec))
     chat = factories[scheme](rest, **_options(spec))
     scores = hasattr(chat, "score")
-    return Model(identity(spec), chat, chat if scores else None, first_token_only=scores)
+    return Model(identity(spec), chat, chat if scores else None, first_token_only=scores, key_env=spec.api_key_env)
 
 
 def local(path: str, name: str) -> Model:

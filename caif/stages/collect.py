@@ -1,5 +1,7 @@
 """Run one feedback source and keep all it says: preferences, thumbs, every judgement behind them, and what failed."""
 
+from collections import Counter
+from contextlib import ExitStack
 from typing import Any
 
 from caif.config import TUNED, ModelSpec, Source
@@ -48,20 +50,25 @@ def collect(
         read=read,
         seed=work.seed,
     )
-    rows: dict[type[Row], dict[str, Row]] = {kind: {} for kind in KINDS}
-    for row in work.make(cfg)(context):
-        if type(row) not in rows:
-            raise CaifError(f"{cfg.label}: a source may not yield a {type(row).__name__}", "see caif/hookspecs.py")
-        if row.id in rows[type(row)]:
-            work.draft.count("duplicate row")
-        rows[type(row)][row.id] = row
-    for kind in KINDS:
-        work.write(list(rows[kind].values()), kind)
-    for row in rows[Judgement].values():
-        work.draft.count(f"verdict: {row.verdict}")  # type: ignore[attr-defined]
-    for row in rows[Rejected].values():
-        work.draft.count(f"rejected: {row.reason}")  # type: ignore[attr-defined]
-    if not rows[Preference] and not rows[Rating]:
+    seen: dict[type[Row], set[bytes]] = {kind: set() for kind in KINDS}
+    told: Counter[str] = Counter()
+    with ExitStack() as stack:
+        tables = {kind: stack.enter_context(work.draft.table(kind)) for kind in reversed(KINDS)}
+        for row in work.make(cfg)(context):
+            if type(row) not in tables:
+                raise CaifError(f"{cfg.label}: a source may not yield a {type(row).__name__}", "see caif/hookspecs.py")
+            if (known := bytes.fromhex(row.id)) in seen[type(row)]:
+                work.draft.count("duplicate row")
+                continue
+            seen[type(row)].add(known)
+            tables[type(row)].add(row)
+            if isinstance(row, Judgement):
+                told[f"verdict: {row.verdict}"] += 1
+            elif isinstance(row, Rejected):
+                told[f"rejected: {row.reason}"] += 1
+    for what, number in told.items():
+        work.draft.count(what, number)
+    if not seen[Preference] and not seen[Rating]:
         reasons = ", ".join(f"{n} {what}" for what, n in work.draft.counts.items() if ":" in what) or "it gave nothing"
         raise CaifError(f"feedback source {cfg.label}: no usable rows ({reasons})", "check its options", code=FAILED)
     return {}

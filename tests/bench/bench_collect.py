@@ -17,7 +17,7 @@ from typing import Any
 from caif import plugins
 from caif.config import Exec, ModelSpec, Prompts, RunConfig, Source
 from caif.constitution import Constitution, Principle
-from caif.data import Completion, Judgement, Preference, Prompt
+from caif.data import Completion, Prompt
 from caif.hookspecs import Answer, Question, hookimpl
 from caif.run import Run, Work
 from caif.stages.collect import collect
@@ -33,8 +33,10 @@ class Instant:
     """A judge behind no server: the verdict of a question is there as soon as it is asked."""
 
     async def ascore(self, question: Question) -> Answer:
-        """Prefer the first answer a little."""
-        return Answer("", "stop", (-0.5, -1.0), 200, 1)
+        """Prefer a prompt's first sample."""
+        text = question.messages[-1]["content"]
+        better = (-0.1, -2.4) if text.rfind("0 answer") < text.rfind("1 answer") else (-2.4, -0.1)
+        return Answer("", "stop", better, 200, 1)
 
     def score(self, questions: list[Question]) -> list[Answer]:
         """Offer what makes it a scorer."""
@@ -110,7 +112,7 @@ def measure(count: int, home: Path) -> tuple[float, Peak]:
     )
     run = Run(config, home, plugins.load(objects=[SimpleNamespace(caif_chat_models=caif_chat_models)]))
     law, asked, samples = prepare(run, count)
-    cfg = Source(use="ai-labeler", options={"judge": ModelSpec(use="instant:it"), "per_prompt": 1})
+    cfg = Source(use="ai-labeler", options={"judge": ModelSpec(use="instant:it"), "per_prompt": 1, "selftest": "off", "canaries": 0})
     with Peak() as peak:
         started = time.perf_counter()
         made = run.build(collect, law, asked, samples, None, None, cfg=cfg)
@@ -118,7 +120,6 @@ def measure(count: int, home: Path) -> tuple[float, Peak]:
     run.close()
     assert made is not None
     assert made.counts["judgement"] == made.counts["preference"] == count, made.counts
-    assert {Judgement, Preference}
     return seconds, peak
 
 

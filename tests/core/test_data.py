@@ -181,7 +181,7 @@ def test_any_text_survives_the_disk_or_is_refused_at_once(tmp_path_factory: pyte
         row = Completion(prompt=PROMPT, text=text, model="m")
     except ValidationError as error:
         assert not is_whole(text)
-        assert "half a surrogate pair" in str(error)
+        assert "unicode" in str(error)
         return
     write_rows(file, [row], Completion)
     assert read_rows(file, Completion) == [row]
@@ -205,7 +205,7 @@ def test_half_a_surrogate_pair_is_refused_wherever_it_stands(place: str) -> None
         "tags": lambda text: Prompt.of("x", tags=["fine", text]),
         "critique": lambda text: Turn(principle="p", critique=text, revision=""),
     }
-    with pytest.raises(ValidationError, match=r"half a surrogate pair: 'broken \\ud800'"):
+    with pytest.raises(ValidationError, match="as a unicode string"):
         makers[place]("broken \ud800")
 
 
