@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 FailOn = Annotated[list[str] | None, typer.Option(metavar="EXPR", help="Exit code 1 if this holds of the card; repeatable.")]
 Out = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where the card goes; a run has a place for it: audit/.")]
 Pairs = Annotated[list[str] | None, typer.Option(metavar="FORMAT:PATH", help="People's pairs; repeatable.")]
+Reader = Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="An option of the format; repeatable.")]
 Ceiling = Annotated[float | None, typer.Option(min=0, max=1, help="How often people agree, where it is known.")]
 
 
@@ -23,6 +24,7 @@ class Wanted(NamedTuple):
     judge: str
     constitution: Path
     pairs: list[str]
+    reader: dict[str, Any]
     methods: list[str]
     principles: list[str]
     objective: str
@@ -39,6 +41,7 @@ def audit(
     judge: Annotated[str, typer.Option(metavar="MODEL", help="A judge to ask: embedded:1.5b, or a TOML table.")] = "",
     constitution: Annotated[Path | None, typer.Option(metavar="FILE", help="By whose principles it judges.")] = None,
     pairs: Pairs = None,
+    reader: Reader = None,
     methods: Annotated[str, typer.Option(metavar="A,B", help="Ways to ask the judge.")] = "logprobs,pointwise",
     principles: Annotated[str, typer.Option(metavar="A,B", help="By default those of the pairs' objective.")] = "",
     objective: Annotated[str, typer.Option(metavar="NAME", help="What the pairs are about.")] = "",
@@ -77,8 +80,9 @@ def audit(
     if judge:
         if constitution is None or not pairs or out is None:
             raise CaifError("--judge: needs --constitution, --pairs and --out too", "see caif audit --help")
+        options = dict(map(_option, reader or [])) | ({"objective": objective} if objective else {})
         split = methods.split(","), [name for name in principles.split(",") if name]
-        table = _of_judge(Wanted(judge, constitution, pairs, *split, objective, limit, seed, ceiling), cost, home, out)
+        table = _of_judge(Wanted(judge, constitution, pairs, options, *split, objective, limit, seed, ceiling), cost, home, out)
     else:
         table, folder = _of_run(run, stage, cost, seed, home)
         out = out or folder / "audit"
@@ -108,8 +112,7 @@ def _of_judge(wanted: Wanted, cost: "Price | None", home: Path, out: Path) -> di
     if wanted.objective and wanted.objective not in law.objectives:
         raise CaifError(f"--objective: {law.name} has no {wanted.objective!r}", nearest(wanted.objective, law.objectives))
     with desk.at(home, "audit", tell) as at:
-        options = {"objective": wanted.objective} if wanted.objective else {}
-        files = {named: read_pairs(at.read(named, **options), wanted.seed, wanted.limit) for named in wanted.pairs}
+        files = {named: read_pairs(at.read(named, **wanted.reader), wanted.seed, wanted.limit) for named in wanted.pairs}
         asked = Asked(files, law, tuple(wanted.principles))
         model = at.model(wanted.judge)
         modes = ask(Bench(model, at.ask, at.score), wanted.methods, asked, tell.say)  # type: ignore[arg-type]
@@ -139,6 +142,20 @@ def _of_run(run: str, stage: str, cost: "Price | None", seed: int, home: Path) -
     people = {"ceiling": ceiling([(p.comparison.prompt.opening, p.people) for p in pairs], DRAWS, seed), "pairs": len(pairs)}
     folder = folder or (prepared.folder if prepared else home)
     return {"title": f"The labels of {folder.name}", "subject": {"run": str(folder), "stage": stage}, **table, "people": people}, folder
+
+
+def _option(text: str) -> tuple[str, Any]:
+    import tomllib
+
+    from caif.errors import CaifError
+
+    key, equals, value = text.partition("=")
+    if not (key and equals):
+        raise CaifError(f"--reader {text!r}: is not KEY=VALUE", "write for example passages=false")
+    try:
+        return key, tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key, value  # a bare word is a text
 
 
 def _price(text: str) -> "Price | None":

@@ -40,7 +40,8 @@ def knowing(right: float, strength: float = 1.0, lean: float = 0.0, mass: float 
 def _said(question: Question, right: float, strength: float, lean: float, mass: float) -> Answer:
     text = question.messages[-1]["content"]
     good, bad = text.index("right answer"), text.index("wrong answer")
-    knows = rng("knows", right, question.row).random() < right
+    number = int(text[good:].split()[2])
+    knows = number * 7 % 10 < 10 * right  # of any ten pairs in a row exactly so many
     content = strength * (1 if knows == (good < bad) else -1) + lean
     p = 1 / (1 + math.exp(-content))
     return Answer("", "stop", (math.log(mass * p), math.log(mass * (1 - p))), tokens_in=100, tokens_out=1)
