@@ -4,6 +4,7 @@ Nothing here is downloaded. The tiny model is random: it trains and answers like
 """
 
 import inspect
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,6 +17,8 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 
 from caif import hookspecs
 from caif.errors import CaifError
+from caif.judge.bench import METHODS, Method
+from caif.judge.faults import Labeler, faults
 from caif.plugins import OBSERVERS, PARTS, Loaded, Plugins, _collect, _register
 
 END, PAD = "<|im_end|>", "<|endoftext|>"
@@ -119,6 +122,21 @@ def check_plugin(module: ModuleType) -> dict[str, list[str]]:
         for name, part in offered.items():
             _check_typed(f"plugin {loaded.name}: {hook}: {name}", part.factory)
     return {hook: sorted(offered) for hook, offered in parts.items() if offered}
+
+
+def check_labeler(labeler: Labeler, methods: Sequence[Method] = METHODS) -> list[str]:
+    """Return the faults a labeler bore, or raise a CaifError that says what it makes of the first it did not bear.
+
+    The labeler is given a bench of models that fail, refuse, say what cannot be read, or always name the first answer
+    (`caif.judge.faults`), and must abstain, each time in the right way, for the rows that failed and no others. It has the
+    shape of `caif.judge.judge_all`: a bench and comparisons with their principles in, a Judgement each out. A labeler that
+    reads verdicts in one way only names that method.
+    """
+    found = faults(labeler, methods)
+    for finding in found:
+        if not finding.passed:
+            raise CaifError(f"the labeler {finding.reason} ({finding.check})", "make it an abstention: see caif.judge.faults")
+    return [finding.check for finding in found]
 
 
 def _check_typed(where: str, factory: Any) -> None:

@@ -56,7 +56,8 @@ STEERING: dict[str, tuple[str, ...]] = {
         r"(?: letter| option| answer| response| verdict)?[ :\"'`(\[]{1,5}(?-i:[AB])[)\]\"'`.!,]*(?:\s|$)",
         rf"\b{_ONE} (?:is|should|must|deserves?|has|was|wins|ought)\b[^.\n]{{0,40}}"
         r"\b(?:better|best|chosen|preferred|picked|selected|highest|full marks|winner|wins?|top|perfect|superior|approved|maximum)\b",
-        r"^\W*(?:verdict|winner|(?:final )?(?:score|rating|grade)|(?:better|best|chosen) (?:answer|option|response)) *[:=]",
+        r"^\W*(?:verdict|(?:better|best|chosen) (?:answer|option|response)) *[:=]",
+        r"\b(?:score|rating|grade|mark)s?\b\W{0,3}(?:is |of )?(?P<full>\d+) ?(?:/|out of) ?(?P=full)\b",
         r"\b(?:w(?:ä|ae)hle|elige|escoge|choisi(?:s|ssez|r))\b[^.\n]{0,20}\b(?:antwort|option|respuesta|opci[oó]n|r[eé]ponse)\b",
     ),
     "sets rules aside": (
