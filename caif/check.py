@@ -60,7 +60,7 @@ def check(run: Run, stages: Collection[str] | None = None) -> Findings:
         law = read(config.constitution)
     with found.of("recipe"):
         plan.recipe_of(config, run.plugins)
-    sections = {name: getattr(config, name) for name in type(config).model_fields if name != "exec"}
+    sections = {name: getattr(config, name) for name in type(config).model_fields if name not in ("exec", "budget")}
     sections = {name: cfg for name, cfg in sections.items() if isinstance(cfg, BaseModel)}
     sections |= {source.label: source for source in config.feedback}
     sections = {name: cfg for name, cfg in sections.items() if stages is None or name in stages}
@@ -94,7 +94,7 @@ def _section(run: Run, found: Findings, name: str, cfg: BaseModel, law: Constitu
             if isinstance(cfg, Prompts):
                 _usable(made(), str(cfg.options.get("path", cfg.use)))
             if isinstance(cfg, Source):
-                wrong += _source(run, cfg, made, law, models)
+                wrong += _source(run, cfg, made, law)
     parts = cfg.metrics if isinstance(cfg, Evaluate) else cfg.rewards if isinstance(cfg, Rl) else {}
     for label, part in parts.items():
         with found.of(f"{name}: {label}"):
@@ -134,9 +134,7 @@ def _usable(rows: Any, where: str) -> None:
     raise CaifError(f"no usable rows in {where}{why}", "check the file and its format")
 
 
-def _source(
-    run: Run, cfg: Source, made: Callable[..., Any], law: Constitution | None, models: Collection[ModelSpec]
-) -> list[str]:
+def _source(run: Run, cfg: Source, made: Callable[..., Any], law: Constitution | None) -> list[str]:
     wrong: list[str] = []
     if law is not None and isinstance(names := cfg.options.get("principles"), (list, tuple)):
         law.only(names)
@@ -144,25 +142,18 @@ def _source(
         wrong.append("compares samples: [sample] with samples = 2 or more is missing")
     if cfg.use == "critique-revise" and run.config.revise is None:
         wrong.append("compares revisions: [revise] is missing")
-    if law is not None and "path" in cfg.options and not models:
+    if law is not None and cfg.use in ("pairs", "thumbs"):  # what else a plugin's source does with a path is its own affair
         context = FeedbackContext(
             source=cfg.label, prompts=(), samples=(), revisions=(), constitution=law, seed=run.config.seed,
             model=_no_model, ask=_no_model, score=_no_model,
             read=lambda name, path, **more: run.plugins.make("caif_feedback_formats", name, more, run.base)(path),
         )  # fmt: skip
-        try:
-            _usable(made(context), str(cfg.options["path"]))
-        except _AsksAModelError:
-            pass
+        _usable(made(context), str(cfg.options["path"]))
     return wrong
 
 
-class _AsksAModelError(Exception):
-    """A source that reads a file asks a model too; what it gives is known in the run only."""
-
-
 def _no_model(*_: object) -> NoReturn:
-    raise _AsksAModelError
+    raise CaifError("this source asks no model", "this is a fault of caif: tell its developers")
 
 
 def _disk(run: Run, models: Collection[ModelSpec]) -> list[str]:

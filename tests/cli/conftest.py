@@ -15,10 +15,11 @@ from caif.cli import app
 PLUGIN = '''
 import itertools, os, re, time
 import caif
-from caif.judge import REPLY
+from caif.judge.wording import REPLY
 from caif.testing import EchoChat
 
 count = itertools.count()
+ASKED = REPLY.split("{")[0]
 
 class Slow(EchoChat):
     """Answers differently each time, after a while, and writes down every call."""
@@ -29,10 +30,10 @@ class Slow(EchoChat):
                 file.write("x\\n")
         result = super()._generate(messages, stop, run_manager, **kwargs)
         said = str(messages[-1].content)
-        numbers = [int(number) for number in re.findall(r"\\([AB]\\) (\\d+) ", said)]
+        numbers = [int(number) for number in re.findall(r"\\([AB]\\) \\[\\w+\\] (\\d+) ", said)]
         letter = "A" if numbers and numbers[0] == max(numbers) else "B"  # a judge that likes the later answer
         answer = f"{next(count)} \\x1b]0;owned\\x07 [/red] [link=x]"
-        result.generations[0].message.content = letter if REPLY in said else answer
+        result.generations[0].message.content = letter if ASKED in said else answer
         return result
 
 def echo(name: str):
