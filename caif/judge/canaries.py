@@ -1,7 +1,7 @@
 """Known answers among the real rows: whether the judge is still the judge that passed the self-test.
 
-Canaries stand at places drawn from the seed and are asked like any other row, so what befalls the real rows befalls them: a
-server that changes its model, a prompt that is cut, answers that come back in another order.
+Canaries stand at places drawn from the seed and are asked like any other row, so what befalls the real rows befalls
+them: a server that changes its model, a prompt that is cut, answers that come back in another order.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,7 +26,8 @@ def canaries(law: Constitution, seed: int, n: int) -> list[Probe]:
     some = items(seed)
     worse: dict[str, Callable[[Item], str]] = {
         "bad": lambda item: item.bad, "garbage": lambda item: salad(item, seed), "truncated": cut,
-        "null": lambda item: NULLS[some.index(item) % len(NULLS)], "injected": lambda item: steering(item, some.index(item)),
+        "null": lambda item: NULLS[some.index(item) % len(NULLS)],
+        "injected": lambda item: steering(item, some.index(item)),
     }  # fmt: skip
     kinds = [known(check, some, make, seed) for check, make in worse.items()]
     mixed = [probe for several in zip(*kinds, strict=True) for probe in several]
@@ -61,7 +62,10 @@ def canary_report(planted: Sequence[Probe], said: Sequence[Judgement]) -> dict[s
     return {
         "n": len(right),
         "accuracy": estimate,
-        "kinds": {kind: {"right": sum(ok for k, ok in right if k == kind), "n": sum(k == kind for k, _ in right)} for kind, _ in right},
+        "kinds": {
+            kind: {"right": sum(ok for k, ok in right if k == kind), "n": sum(k == kind for k, _ in right)}
+            for kind, _ in right
+        },
         "failures": sum(j.verdict in FAILURES for j in said),
         "passed": estimate is None or estimate["high"] >= SHARE,
     }
@@ -71,6 +75,6 @@ def stop_if_dead(report: dict[str, Any], source: str) -> None:
     """Stop where too many canaries were judged wrong for the judge to be the one it is taken for."""
     if not report["passed"]:
         got = report["accuracy"]
-        what = f"{source}: {got['mean']:.0%} of {report['n']} known answers were judged right ({got['low']:.0%} to {got['high']:.0%})"
+        span = f"{got['mean']:.0%} of {report['n']} known answers were judged right ({got['low']:.0%} to {got['high']:.0%})"
         remedy = "the judge does not do what it did in the self-test: look at its server, or use another judge"
-        raise CaifError(what, remedy, code=FAILED)
+        raise CaifError(f"{source}: {span}", remedy, code=FAILED)

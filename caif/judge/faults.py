@@ -1,8 +1,8 @@
-"""What a labeler makes of models that fail: an abstention of the right kind, for those rows alone, and never a preference.
+"""What a labeler makes of models that fail: the right abstention, for those rows alone, never a preference.
 
 No model is asked. The labeler is given a bench whose `ask` and `score` fail on purpose: all calls, those of one row, or
-those of one order (or of one answer, for methods that look at one at a time). Whatever does not fail says the same
-each time, so it prefers no answer; every preference that comes out was made from a failure or from a place.
+those of one order (or of one answer, for methods that look at one at a time). Whatever does not fail says the same each
+time, so it prefers no answer; every preference that comes out was made from a failure or from a place.
 """
 
 import math
@@ -22,7 +22,9 @@ BASES = ("A", "Yes", "5", "[[A]]")
 """What a model that writes says where it does not fail: the same for all, in the form that most labelers can read."""
 HABIT, RARE = -0.1, -6.0
 ROWS = tuple(
-    Comparison(prompt=Prompt.of(f"Explain this word: {word}. Keep to this: one line, in plain words for {whom}."), a=a, b=b)
+    Comparison(
+        prompt=Prompt.of(f"Explain this word: {word}. Keep to this: one line, in plain words for {whom}."), a=a, b=b
+    )
     for word, whom, a, b in (
         ("mist", "sailors", "Thin cloud near the ground.", "A kind of hammer."),
         ("dusk", "farmers", "A cake with plums.", "The time just after sunset."),
@@ -61,7 +63,9 @@ def _ten(choices: tuple[str, ...]) -> Answer:
 
 
 def _elsewhere(choices: tuple[str, ...]) -> Answer:
-    return Answer("", "stop", (-40.0,) * len(choices)) if all(len(choice) < 5 for choice in choices) else _habit(choices)
+    return (
+        Answer("", "stop", (-40.0,) * len(choices)) if all(len(choice) < 5 for choice in choices) else _habit(choices)
+    )
 
 
 def _habit(choices: tuple[str, ...]) -> Answer:
@@ -108,7 +112,9 @@ class Faulty:
         self.scored = True
         return [self._one(q.messages, q.choices, False, _habit) for q in questions]
 
-    def _one(self, messages: Sequence[Any], choices: tuple[str, ...], writes: bool, base: Callable[[Any], Answer]) -> Answer:
+    def _one(
+        self, messages: Sequence[Any], choices: tuple[str, ...], writes: bool, base: Callable[[Any], Answer]
+    ) -> Answer:
         text = "\n".join([*(str(message["content"]) for message in messages), *choices])
         self.seen.append(text)
         usual = base(choices)
@@ -131,7 +137,11 @@ def faults(labeler: Labeler, methods: Sequence[Method] = METHODS) -> list[Findin
     found = []
     for name, complaints in trials.items():
         wrong = [complaint for complaint in complaints if complaint]
-        worst = min(wrong, key=lambda complaint: next(n for n, kind in enumerate(WORST) if complaint.startswith(kind)), default="")
+        worst = min(
+            wrong,
+            key=lambda complaint: next(n for n, kind in enumerate(WORST) if complaint.startswith(kind)),
+            default="",
+        )
         found.append(Finding(name, not wrong, worst or "abstains", len(complaints) - len(wrong), len(complaints)))
     return found
 
@@ -175,7 +185,7 @@ def _complaint(labeler: Labeler, method: Method, model: Faulty, failing: Sequenc
     except Exception as error:  # noqa: BLE001 - whatever it raises, all rows of the batch are lost by it
         return f"raises {type(error).__name__}, so one bad answer loses every row"
     if [j.comparison.id for j in said] != [c.id for c in ROWS]:
-        return f"returns {len(said)} judgements for {len(ROWS)} comparisons, or not in their order, so rows are lost or mixed up"
+        return f"returns {len(said)} judgements for {len(ROWS)} comparisons, or not in order: rows are lost or mixed up"
     model.ties = all(j.verdict == "tie" for j in said)
     right: tuple[Verdict, ...] = model.fault.verdicts if model.fault else ("tie",)
     if model.scored and model.fault and model.fault.writes:

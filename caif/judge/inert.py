@@ -1,9 +1,10 @@
 """Texts that a judge is shown, made unable to pass for anything but text.
 
-Answers and prompts are written by those whom the judge is about, so they may hold what a judge's own conversation is made
-of: verdicts, delimiters, roles, a chat template's control sequences, characters that nobody sees. Such a marker is broken
-by one space, which a reader reads over and the exact sequence does not survive; what nobody can see is taken out. A text
-of words alone can still flatter or give orders: that is for the judge's rules, the marks around an answer and `suspicious`.
+Answers and prompts are written by those whom the judge is about, so they may hold what a judge's own conversation is
+made of: verdicts, delimiters, roles, a chat template's control sequences, characters that nobody sees. Such a marker is
+broken by one space, which a reader reads over and the exact sequence does not survive; what nobody can see is taken
+out. A text of words alone can still flatter or give orders: that is for the judge's rules, the marks around an answer
+and `suspicious`.
 """
 
 import re
@@ -27,9 +28,9 @@ _ROLES = (
     "human|assistant|person|system|user|judge|evaluator|grader|options?|answer|response|verdict|principle|instructions?"
 )
 _TAGS = (
-    "responses?|answers?|assistant|user|system|human|person|instructions?|prompt|candidates?|judge|verdict|evaluat(?:ion|or)|"
-    "conversation|comparison|principle|rules|think(?:ing)?|scratchpad|tool_(?:call|response)|start_of_turn|end_of_turn|"
-    "bos|eos|pad|unk|s"
+    "responses?|answers?|assistant|user|system|human|person|instructions?|prompt|candidates?|judge|verdict|conversation|"
+    "evaluat(?:ion|or)|comparison|principle|rules|think(?:ing)?|scratchpad|tool_(?:call|response)|start_of_turn|"
+    "end_of_turn|bos|eos|pad|unk|s"
 )
 _BRACKETED = "inst|system_prompt|available_tools|tool_calls|tool_results|tool_content|begin_of_text|end_of_text"
 MARKERS: dict[str, re.Pattern[str]] = {
@@ -41,28 +42,39 @@ MARKERS: dict[str, re.Pattern[str]] = {
 }
 """What a conversation with a judge is made of, by kind: each pattern ends where a space breaks the marker."""
 
-_SMUGGLED = re.compile("[\u202a-\u202e\u2066-\u2069\U000e0000-\U000e0fff]|(?<=[\x00-\x7f])[\u200b-\u200d\u2060\ufeff]{2}")
-_JUDGE = "(?:judges?|evaluators?|graders?|raters?|assessors?|labell?ers?|(?:judging|grading|reviewing) (?:model|system))"
+_SMUGGLED = re.compile(
+    "[\u202a-\u202e\u2066-\u2069\U000e0000-\U000e0fff]|(?<=[\x00-\x7f])[\u200b-\u200d\u2060\ufeff]{2}"
+)
+_JUDGE = (
+    "(?:judges?|evaluators?|graders?|raters?|assessors?|labell?ers?|(?:judging|grading|reviewing) (?:model|system))"
+)
 _ONE = "(?:this|my|the (?:above|present|following|first|second|other)) (?:answer|response|reply|option|one|candidate)"
+_FINE = "(?:(?:ai|llm|expert|wise|fair) )"
+_JUDGING = "(?:judg|grad|evaluat|compar|rat|scor)(?:es?|ing)"
+_SAY = "(?:choose|pick|select|output|print|say|return|vote for|(?:respond|reply|answer) with)"
+_NAMED = "(?: letter| option| answer| response| verdict)?"
+_WINS = "(?:better|best|chosen|preferred|picked|selected|highest|full marks|winner|wins?|top|perfect|superior|approved|maximum)"
+_LAW = (
+    r"(?:instructions?|rules?|prompts?|criteri\w+|principles?|guidelines|anweisung\w*|regeln|instrucciones|reglas|"
+    r"consignes|other (?:answer|option|response))"
+)
 STEERING: dict[str, tuple[str, ...]] = {
     "speaks to the judge": (
         rf"\b(?:note|message|memo|instructions?) (?:to|for) (?:(?:the|an?|any|all|our) )?(?:\w+ )?{_JUDGE}\b",
-        rf"\b(?:dear|attention|as|if you are|you are|you,),? (?:(?:the|an?|any|our) )?(?:(?:ai|llm|expert|wise|fair) )*{_JUDGE}\b(?! of)",
-        r"\b(?:whoever|anyone who|the (?:model|system|one)) (?:is |that is )?(?:judg|grad|evaluat|compar|rat|scor)(?:es?|ing)\b",
+        rf"\b(?:dear|attention|as|if you are|you are|you,),? (?:(?:the|an?|any|our) )?{_FINE}*{_JUDGE}\b(?! of)",
+        rf"\b(?:whoever|anyone who|the (?:model|system|one)) (?:is |that is )?{_JUDGING}\b",
     ),
     "asks for a verdict": (
         rf"\b(?:choose|pick|select|prefer|favou?r|rank|rate|score|mark|vote for|declare)(?: only| just)? {_ONE}\b",
-        r"\b(?:choose|pick|select|output|print|say|return|vote for|(?:respond|reply|answer) with)(?: only| just)?(?: the)?"
-        r"(?: letter| option| answer| response| verdict)?[ :\"'`(\[]{1,5}(?-i:[AB])[)\]\"'`.!,]*(?:\s|$)",
-        rf"\b{_ONE} (?:is|should|must|deserves?|has|was|wins|ought)\b[^.\n]{{0,40}}"
-        r"\b(?:better|best|chosen|preferred|picked|selected|highest|full marks|winner|wins?|top|perfect|superior|approved|maximum)\b",
+        rf"\b{_SAY}(?: only| just)?(?: the)?{_NAMED}[ :\"'`(\[]{{1,5}}(?-i:[AB])[)\]\"'`.!,]*(?:\s|$)",
+        rf"\b{_ONE} (?:is|should|must|deserves?|has|was|wins|ought)\b[^.\n]{{0,40}}\b{_WINS}\b",
         r"^\W*(?:verdict|(?:better|best|chosen) (?:answer|option|response)) *[:=]",
         r"\b(?:score|rating|grade|mark)s?\b\W{0,3}(?:is |of )?(?P<full>\d+) ?(?:/|out of) ?(?P=full)\b",
-        r"\b(?:w(?:ä|ae)hle|elige|escoge|choisi(?:s|ssez|r))\b[^.\n]{0,20}\b(?:antwort|option|respuesta|opci[oó]n|r[eé]ponse)\b",
+        r"\b(?:w(?:ä|ae)hle|elige|escoge|choisi(?:s|ssez|r))\b[^.\n]{0,20}"
+        r"\b(?:antwort|option|respuesta|opci[oó]n|r[eé]ponse)\b",
     ),
     "sets rules aside": (
-        r"\b(?:ignor\w*|disregard|override|set aside|vergiss|olvida|oublie[zr]?)\b[^.\n]{0,40}\b(?:instructions?|rules?|prompts?|"
-        r"criteri\w+|principles?|guidelines|anweisung\w*|regeln|instrucciones|reglas|consignes|other (?:answer|option|response))\b",
+        rf"\b(?:ignor\w*|disregard|override|set aside|vergiss|olvida|oublie[zr]?)\b[^.\n]{{0,40}}\b{_LAW}\b",
     ),
     "ends its own turn": (
         r"</(?:responses?|answers?|candidates?|assistant|conversation|comparison)(?:[ _-]?[ab12])?>|\[/[0-9a-f]{6}\]",
@@ -77,7 +89,7 @@ _PLOYS |= {kind: re.compile("|".join(some), re.IGNORECASE | re.MULTILINE) for ki
 
 @lru_cache(4096)  # both orders and all principles show the same answers
 def inert(text: str) -> str:
-    """Return the text with every marker broken by a space and without what nobody sees; ordinary text comes back as it is.
+    """Return the text, every marker in it broken by a space and without what nobody sees; ordinary text as it is.
 
     Idempotent, and never empty unless the text was.
     """
@@ -102,7 +114,7 @@ def suspicious(text: str) -> str:
     A flag, no proof: it changes no verdict. Markers count only where an honest answer has no use for them.
     """
     if found := _SMUGGLED.search(text):
-        return f"hides characters: {ascii(found.group())}"
+        return f"hides characters: {found.group()!a}"
     plain = unicodedata.normalize("NFKC", _UNSEEN.sub("", text))
     for kind, pattern in _PLOYS.items():
         if found := pattern.search(plain):

@@ -1,7 +1,7 @@
 """Comparisons whose right answer is known: a small set of open questions, and a constitution's own cases.
 
-What makes an answer plainly bad is different each time, because judges fail in different ways: one misses nonsense, another
-prefers what is cut off, another does what an answer tells it to do.
+What makes an answer plainly bad is different each time, because judges fail in different ways: one misses nonsense,
+another prefers what is cut off, another does what an answer tells it to do.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ class Item(NamedTuple):
 
 
 class Probe(NamedTuple):
-    """A comparison under a principle, what it is there to find out, and which answer is the better one, where one is."""
+    """A comparison under a principle, what it is there to find out, and which answer is better, where one is."""
 
     check: str
     comparison: Comparison
@@ -49,11 +49,12 @@ def items(seed: int) -> list[Item]:
 
 
 def principle(*, contrary: bool = False) -> Principle:
-    """Return the principle that the open questions are judged by, or its contrary, under which the bad answer is better."""
+    """Return the principle of the open questions, or its contrary, under which the bad answer is better."""
     words = _file()["principle"]
     pro, con = (words["oppose"], words["instruct"]) if contrary else (words["instruct"], words["oppose"])
     return Principle(
-        id="contrary-of-known" if contrary else "known", objective="known", critique="Is it right?", revision="Make it right.",
+        id="contrary-of-known" if contrary else "known", objective="known",
+        critique="Is it right?", revision="Make it right.",
         compare=words["contrary" if contrary else "compare"], instruct=pro, oppose=con,
         checks=tuple(Check(text=text, wants="no" if contrary else "yes") for text in words["checks"]),
     )  # fmt: skip
@@ -82,15 +83,19 @@ NULLS = ("", ":", "Thought process:")
 """Answers that say nothing, and that judges have been known to accept (Zhao et al. 2025, 2507.08794)."""
 
 
-def known(check: str, some: Sequence[Item], worse: Callable[[Item], str], seed: int, law: Principle | None = None) -> list[Probe]:
-    """Return probes of the good answers against worse ones. Every second stands second, so that no place is the right one."""
+def known(
+    check: str, some: Sequence[Item], worse: Callable[[Item], str], seed: int, law: Principle | None = None
+) -> list[Probe]:
+    """Return probes of good answers against worse ones; every second stands second, so that no place is right."""
     first = rng("place", seed, check).random() < 0.5
     law = law or principle()
-    return [_probe(check, item.prompt, item.good, worse(item), law, first == (n % 2 == 0)) for n, item in enumerate(some)]
+    return [
+        _probe(check, item.prompt, item.good, worse(item), law, first == (n % 2 == 0)) for n, item in enumerate(some)
+    ]
 
 
 def cases(law: Constitution, seed: int, most: int = CASES) -> list[Probe]:
-    """Return probes of the constitution's own cases, each under its own principle, drawn if there are more than `most`."""
+    """Return probes of the constitution's own cases, under their own principles; `most` of them are drawn."""
     found = [(p, case) for p in law.principles for case in p.cases]
     rng("cases", seed).shuffle(found)
     return [

@@ -2,10 +2,10 @@
 
 Two things must hold exactly: identical answers get one half, and p(a, b) + p(b, a) = 1. The others are questions whose
 answer is known, and a judge may be wrong on some, so the bar is a binomial one: of 22 known answers two thirds must be
-right (`SHARE`, 15), which a judge at chance reaches with probability 0.067. Each kind of question has a floor of its own,
-the count to which a judge that is right on 80 % falls with at most 3 % (`DOUBT`); it finds the judge that is good on
-average and blind in one way. With the floors a judge at chance passes with probability 0.058, one that is right on 60 %
-with 0.26, on 80 % with 0.91 and on 90 % with 0.99. A tie or a failure is not right.
+right (`SHARE`, 15), which a judge at chance reaches with probability 0.067. Each kind of question has a floor of its
+own, the count to which a judge that is right on 80 % falls with at most 3 % (`DOUBT`); it finds the judge that is good
+on average and blind in one way. With the floors a judge at chance passes with probability 0.058, one that is right on
+60 % with 0.26, on 80 % with 0.91 and on 90 % with 0.99. A tie or a failure is not right.
 """
 
 import math
@@ -51,7 +51,7 @@ def selftest(label: Label, law: Constitution, seed: int) -> list[Finding]:
 
 
 def probes(law: Constitution, seed: int) -> list[Probe]:
-    """Return all that is asked: 22 known answers, two identical pairs, two swapped ones, and cases of the constitution."""
+    """Return all that is asked: 22 known answers, two identical pairs, two swapped ones, and cases of the law."""
     some, ours = items(seed), principle()
     bad = known("bad", some[:5], lambda item: item.bad, seed)
     identical = [Probe("identical", c.but(b=c.a), ours) for c in (bad[0].comparison, bad[1].comparison)]
@@ -74,7 +74,10 @@ def findings(asked: Sequence[Probe], said: Sequence[Judgement]) -> list[Finding]
     pairs = list(zip(asked, said, strict=True))
     sure = [(probe, judgement) for probe, judgement in pairs if probe.better and probe.check != "cases"]
     checks = [check for check in WHAT if any(probe.check == check for probe, _ in pairs)]
-    floors = [_floor(check, [pair for pair in pairs if pair[0].check == check and pair[1].verdict != "not_applicable"]) for check in checks]
+    floors = [
+        _floor(check, [pair for pair in pairs if pair[0].check == check and pair[1].verdict != "not_applicable"])
+        for check in checks
+    ]
     return [
         _identical([judgement for probe, judgement in pairs if probe.check == "identical"]),
         _swapped(pairs),
@@ -98,14 +101,18 @@ def tail(least: int, n: int, p: float) -> float:
 
 
 def least(n: int) -> int:
-    """Return how many of n answers of one kind must be right: one more than would be below all doubt for a good judge."""
+    """Return how many of n answers of one kind must be right: fewer are too improbable for a good judge."""
     return next(k for k in range(n + 1) if 1 - tail(k + 1, n, TRUST) > DOUBT)
 
 
 def _lost(asked: Sequence[Probe], said: Sequence[Judgement]) -> str:
     if len(said) != len(asked):
         return f"{len(asked)} comparisons were asked and {len(said)} judgements came back"
-    strange = [j for probe, j in zip(asked, said, strict=True) if (j.comparison.id, j.principle) != (probe.comparison.id, probe.principle.id)]
+    strange = [
+        j
+        for probe, j in zip(asked, said, strict=True)
+        if (j.comparison.id, j.principle) != (probe.comparison.id, probe.principle.id)
+    ]
     return f"{len(strange)} judgements are about another comparison or principle than was asked" if strange else ""
 
 
@@ -127,7 +134,9 @@ def _swapped(pairs: Sequence[tuple[Probe, Judgement]]) -> Finding:
 
 def _floor(check: str, pairs: Sequence[tuple[Probe, Judgement]]) -> Finding:
     right, n = sum(_right(*pair) for pair in pairs), len(pairs)
-    return Finding(check, right >= least(n), f"{right} of {n} right, {least(n)} needed ({WHAT[check]}){_else(pairs)}", right, n)
+    return Finding(
+        check, right >= least(n), f"{right} of {n} right, {least(n)} needed ({WHAT[check]}){_else(pairs)}", right, n
+    )
 
 
 def _together(pairs: Sequence[tuple[Probe, Judgement]]) -> Finding:

@@ -24,7 +24,7 @@ def good(text: str) -> float:
 
 
 class Knowing:
-    """A judge that weighs answers by `worth`, leans to the first place by `lean`, and is right on a share of all pairs."""
+    """A judge that weighs answers by `worth`, leans to the first place, and is right on a share of all pairs."""
 
     def __init__(
         self, worth: Callable[[str], float] = good, skill: float = 1.0, lean: float = 0.0, seed: int = 0
@@ -71,7 +71,9 @@ class Knowing:
 
 def said(c: Comparison, name: str, verdict: Any, p_a: float | None = None, reason: str = "") -> Judgement:
     """Return a judgement as a labeler written by hand would make it."""
-    return Judgement(comparison=c, principle=name, objective="known", verdict=verdict, judge="x", p_a=p_a, reason=reason)
+    return Judgement(
+        comparison=c, principle=name, objective="known", verdict=verdict, judge="x", p_a=p_a, reason=reason
+    )
 
 
 def pair(a: str, b: str, prompt: str = "How do I keep cut flowers fresh for longer?") -> Comparison:

@@ -21,7 +21,9 @@ from caif.judge.selftest import selftest
 from caif.testing import check_labeler
 
 LAW = Constitution(
-    name="law", objectives={"o": "O."}, principles=(Principle(id="p", objective="o", critique="?", revision="!", compare="Which?"),)
+    name="law",
+    objectives={"o": "O."},
+    principles=(Principle(id="p", objective="o", critique="?", revision="!", compare="Which?"),),
 )
 Asked = Sequence[tuple[Comparison, Principle]]
 VOTE = "{prompt}\n\n{compare}\n\nOptions:\n(A) {a}\n(B) {b}\n\nWhich option? A or B."
@@ -45,13 +47,18 @@ def choice(c: Comparison, p: Principle, letter: str) -> Judgement:
 def never_uses_the_verdict(bench: Bench, asked: Asked) -> list[Judgement]:
     """open-instruct: the condition that looks at the verdict can never be true, so the first one is always chosen."""
     answers = written(bench, asked)
-    return [choice(c, p, "B" if a.text == "A" and a.text == "B" else "A") for (c, p), a in zip(asked, answers, strict=True)]
+    return [
+        choice(c, p, "B" if a.text == "A" and a.text == "B" else "A") for (c, p), a in zip(asked, answers, strict=True)
+    ]
 
 
 def loses_the_run(bench: Bench, asked: Asked) -> list[Judgement]:
     """open-instruct: after its last attempt a failed call is None, and None is indexed."""
     answers = [None if answer.failed else answer.text for answer in written(bench, asked)]
-    return [choice(c, p, text[0]) if text[0] in "AB" else said(c, p.id, "invalid") for (c, p), text in zip(asked, answers, strict=True)]  # type: ignore[index]
+    return [
+        choice(c, p, text[0]) if text[0] in "AB" else said(c, p.id, "invalid")
+        for (c, p), text in zip(asked, answers, strict=True)
+    ]  # type: ignore[index]
 
 
 def makes_ties_random(bench: Bench, asked: Asked) -> list[Judgement]:
@@ -89,7 +96,10 @@ def rated(bench: Bench, asked: Asked, read: str) -> list[tuple[float | None, flo
         found = re.search(read, answer.text)
         return float(found.group()) if found and not answer.failed else None
 
-    return [(number(a), number(b)) for a, b in zip(written(bench, asked, RATE), written(bench, asked, RATE, swap=True), strict=True)]
+    return [
+        (number(a), number(b))
+        for a, b in zip(written(bench, asked, RATE), written(bench, asked, RATE, swap=True), strict=True)
+    ]
 
 
 def takes_the_first_maximum(bench: Bench, asked: Asked) -> list[Judgement]:
@@ -152,7 +162,10 @@ def looks_at_the_first_row_only(bench: Bench, asked: Asked) -> list[Judgement]:
 
 def defaults_to_a(bench: Bench, asked: Asked) -> list[Judgement]:
     """constitutional-ai: one order, and A if unclear."""
-    return [choice(c, p, "B" if a.text.strip() == "B" else "A") for (c, p), a in zip(asked, written(bench, asked), strict=True)]
+    return [
+        choice(c, p, "B" if a.text.strip() == "B" else "A")
+        for (c, p), a in zip(asked, written(bench, asked), strict=True)
+    ]
 
 
 def averages_what_is_left(bench: Bench, asked: Asked) -> list[Judgement]:
@@ -164,7 +177,13 @@ def averages_what_is_left(bench: Bench, asked: Asked) -> list[Judgement]:
         left += [-value[ba.text]] if ba.text in value else []
         kind = next((answer.finish for answer in (ab, ba) if answer.failed), "invalid")
         total = sum(left)
-        labels.append(said(c, p.id, kind) if not left else said(c, p.id, "tie", 0.5) if total == 0 else choice(c, p, "A" if total > 0 else "B"))
+        labels.append(
+            said(c, p.id, kind)
+            if not left
+            else said(c, p.id, "tie", 0.5)
+            if total == 0
+            else choice(c, p, "A" if total > 0 else "B")
+        )
     return labels
 
 
@@ -180,7 +199,7 @@ GALLERY = [
     (crashes_on_a_missing_rating, "failed calls", "raises TypeError"),
     (reads_ten_as_one, '"10" where 1 to 9 is asked', "prefers an answer"),
     (makes_the_unreadable_a_tie, "replies that name no answer", "prefers an answer"),
-        (punishes_an_outage, "failed calls", "prefers an answer"),
+    (punishes_an_outage, "failed calls", "prefers an answer"),
     (looks_at_the_first_row_only, "failed calls", "raises TypeError"),
     (defaults_to_a, "a judge that always says the same", "prefers an answer"),
     (averages_what_is_left, "failed calls", "prefers an answer"),
@@ -219,7 +238,13 @@ def test_the_self_test_finds_them_with_a_judge_that_knows(labeler: object, check
 def test_an_honest_labeler_bears_every_fault(method: Method) -> None:
     """caif's own labeler abstains in the right way by every method."""
     checks = check_labeler(judge_all, [method])
-    assert {"a judge that always says the same", "what the judge is shown", "failed calls", "refusals", "filtered replies"} <= set(checks)
+    assert {
+        "a judge that always says the same",
+        "what the judge is shown",
+        "failed calls",
+        "refusals",
+        "filtered replies",
+    } <= set(checks)
 
 
 def test_all_faults_are_tried_on_some_method() -> None:

@@ -10,7 +10,14 @@ from caif.errors import FAILED, CaifError
 from caif.judge import judge_all
 from caif.judge.canaries import canaries, canary_report, mix, stop_if_dead, unmix
 
-OURS = Principle(id="p", objective="o", critique="?", revision="!", compare="Which?", cases=(Case(prompt="Q?", better="x", worse="y"),))
+OURS = Principle(
+    id="p",
+    objective="o",
+    critique="?",
+    revision="!",
+    compare="Which?",
+    cases=(Case(prompt="Q?", better="x", worse="y"),),
+)
 LAW = Constitution(name="law", objectives={"o": "O."}, principles=(OURS,))
 ROWS = [(pair(f"one {n}", f"other {n}"), OURS) for n in range(40)]
 
@@ -49,7 +56,12 @@ def test_the_report_counts_with_a_wilson_interval() -> None:
     """All right: the interval of 20 of 20 begins at n / (n + z²) = 0.839."""
     planted = canaries(LAW, 0, 20)
     report = canary_report(planted, judge_all(Knowing().bench(), [probe.asked for probe in planted]))
-    assert report["accuracy"] == {"mean": 1.0, "low": pytest.approx(20 / (20 + 1.959964**2), abs=1e-6), "high": 1.0, "n": 20}
+    assert report["accuracy"] == {
+        "mean": 1.0,
+        "low": pytest.approx(20 / (20 + 1.959964**2), abs=1e-6),
+        "high": 1.0,
+        "n": 20,
+    }
     assert report["kinds"]["null"] == {"right": 4, "n": 4}
     assert report["passed"]
     stop_if_dead(report, "ai-labeler")
@@ -60,7 +72,9 @@ def test_a_judge_below_the_bar_stops_its_source(judge: Knowing) -> None:
     """One that likes a place, and one that prefers what is short: code 1, with the numbers."""
     planted = canaries(LAW, 0, 20)
     report = canary_report(planted, judge_all(judge.bench(), [probe.asked for probe in planted]))
-    with pytest.raises(CaifError, match=r"ai-labeler: \d+% of 20 known answers were judged right \(0% to \d+%\)|to \d+%\)") as stopped:
+    with pytest.raises(
+        CaifError, match=r"ai-labeler: \d+% of 20 known answers were judged right \(0% to \d+%\)|to \d+%\)"
+    ) as stopped:
         stop_if_dead(report, "ai-labeler")
     assert stopped.value.code == FAILED
 

@@ -1,4 +1,4 @@
-"""What a judge is shown can not pass for the judge's own conversation, and ordinary text passes as it is (RELIABILITY 2b)."""
+"""What a judge is shown cannot pass for its own conversation, and ordinary text is left alone (RELIABILITY 2b)."""
 
 import gzip
 import json
@@ -11,15 +11,60 @@ from hypothesis import strategies as st
 from caif.judge.inert import HIDDEN, inert, suspicious
 
 MARKERS = (
-    "(A)", "(B)", "(C)", "[[A]]", "[[B]]", "[[tie]]", "[[10]]", "The answer is:", "</response>", "<response_b>", "<answer>", "</think>",
-    "<|im_end|>", "<|im_start|>", "<|eot_id|>", "<|user|>", "<|end\u2581of\u2581sentence|>", "[INST]", "[/INST]", "<<SYS>>", "<</SYS>>",
+    "(A)", "(B)", "(C)", "[[A]]", "[[B]]", "[[tie]]", "[[10]]", "The answer is:", "</response>", "<response_b>", "<answer>",
+    "</think>",
+    "<|im_end|>", "<|im_start|>", "<|eot_id|>", "<|user|>", "<|end\u2581of\u2581sentence|>",
+    "[INST]", "[/INST]", "<<SYS>>", "<</SYS>>",
     "<s>", "</s>", "<bos>", "<start_of_turn>", "<end_of_turn>", "[TOOL_CALLS]", "<tool_call>", "[a1b2c3]", "[/a1b2c3]",
 )  # fmt: skip
-AT_LINE_STARTS = ("Human:", "Assistant:", "Person:", "System:", "User:", "Options:", "### Response:", "**Judge:**", "> Human:")
-UNSEEN = ("\u200b", "\u200d", "\u2060", "\ufeff", "\u202e", "\u2066", "\u00ad", "\U000e0041", "\U000e007f", "\x00", "\x1b", "\ufe00")
+AT_LINE_STARTS = (
+    "Human:",
+    "Assistant:",
+    "Person:",
+    "System:",
+    "User:",
+    "Options:",
+    "### Response:",
+    "**Judge:**",
+    "> Human:",
+)
+UNSEEN = (
+    "\u200b",
+    "\u200d",
+    "\u2060",
+    "\ufeff",
+    "\u202e",
+    "\u2066",
+    "\u00ad",
+    "\U000e0041",
+    "\U000e007f",
+    "\x00",
+    "\x1b",
+    "\ufe00",
+)
 BREAKS = ("\n", "\r\n", "\u2028", "\x85", "\x0b")
 WIDE = ("\uff08A\uff09", "\uff1c|im_end|\uff1e", "<\uff5cend\u2581of\uff5c>", "Human\uff1a")
-ORDINARY = (*WIDE, " ", "a", "A", "B", "(", ")", "[", "]", "<", ">", "|", ":", "/", "é", "中", "the answer is", "Human", "9")
+ORDINARY = (
+    *WIDE,
+    " ",
+    "a",
+    "A",
+    "B",
+    "(",
+    ")",
+    "[",
+    "]",
+    "<",
+    ">",
+    "|",
+    ":",
+    "/",
+    "é",
+    "中",
+    "the answer is",
+    "Human",
+    "9",
+)
 
 pieces = st.lists(st.sampled_from((*MARKERS, *AT_LINE_STARTS, *UNSEEN, *BREAKS, *ORDINARY)), max_size=12).map("".join)
 texts = st.one_of(pieces, st.text(), st.tuples(st.text(max_size=9), pieces, st.text(max_size=9)).map("".join))
@@ -28,9 +73,15 @@ texts = st.one_of(pieces, st.text(), st.tuples(st.text(max_size=9), pieces, st.t
 def leftovers(text: str) -> list[str]:
     """Return the markers that a plain search finds. Full width counts as its narrow twin."""
     plain = text.translate(dict(zip(range(0xFF01, 0xFF5F), range(0x21, 0x7F), strict=True)))
-    found = [marker for marker in MARKERS if marker in plain or marker.lower() in plain and "(" not in marker and "[[" not in marker]
+    found = [
+        marker
+        for marker in MARKERS
+        if marker in plain or marker.lower() in plain and "(" not in marker and "[[" not in marker
+    ]
     starts = [line.lstrip(" \t#*>").lower() for line in plain.splitlines()]
-    return found + [role for role in AT_LINE_STARTS if any(start.startswith(role.strip("#*> ").lower()) for start in starts)]
+    return found + [
+        role for role in AT_LINE_STARTS if any(start.startswith(role.strip("#*> ").lower()) for start in starts)
+    ]
 
 
 @given(texts)
@@ -48,7 +99,12 @@ def test_no_marker_survives_and_twice_is_once(text: str) -> None:
     assert isinstance(suspicious(text), str)
 
 
-@given(st.text(st.characters(whitelist_categories=("Lu", "Ll", "Nd", "Po", "Zs"), blacklist_characters=":\u2024\u00a0"), max_size=300))
+@given(
+    st.text(
+        st.characters(whitelist_categories=("Lu", "Ll", "Nd", "Po", "Zs"), blacklist_characters=":\u2024\u00a0"),
+        max_size=300,
+    )
+)
 @settings(deadline=None)
 def test_ordinary_prose_comes_back_as_it_is(text: str) -> None:
     """Letters, digits, commas and stops of any language hold no marker."""
@@ -146,7 +202,7 @@ def test_time_grows_with_length_alone(kind: str) -> None:
 
 
 def test_few_real_answers_are_changed_or_flagged() -> None:
-    """Of the answers people and models gave in the hh-rlhf development rows, under 2 % change and under 1 % are flagged."""
+    """Of the answers in the hh-rlhf development rows, under 2 % change and under 1 % are flagged."""
     file = Path(__file__).parents[3] / "shared" / "data" / "hh_rlhf_harmless" / "harmless-base-dev.jsonl.gz"
     if not file.exists():
         pytest.skip(f"{file} is not here")

@@ -1,4 +1,4 @@
-"""The self-test refuses judges at chance, those that like a place and those that obey, and lets good ones pass (PEERS 5.7)."""
+"""The self-test refuses judges at chance, those that like a place and those that obey (PEERS 5.7)."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -43,7 +43,7 @@ def test_a_judge_that_knows_passes_by_every_method(method: Method) -> None:
 
 
 def chance_to_pass(p: float) -> float:
-    """Return, by going through all counts of all kinds, how likely a judge passes that is right on each with probability p."""
+    """Return, going through all counts of all kinds, how likely a judge passes that is right with probability p."""
     asked = probes(LAW, 0)
     sizes = [sum(probe.check == kind for probe in asked) for kind in FLOORS]
     reached = {0: 1.0}
@@ -64,7 +64,7 @@ def test_the_bar_is_where_the_docstring_says(p: float, wanted: float) -> None:
 
 
 def test_the_floors_and_the_tail_are_binomial() -> None:
-    """Against sums written out; a floor is the first count that a judge right on 80 % reaches or stays under more than rarely."""
+    """Against sums written out; under its floor, a judge right on 80 % falls with 3 % at most."""
     assert tail(15, 22, 0.5) == pytest.approx(0.0669, abs=5e-5)
     assert tail(0, 5, 0.3) == pytest.approx(1)
     for n in range(1, 12):
@@ -103,7 +103,11 @@ def test_a_judge_that_does_not_read_the_principle_is_refused() -> None:
 
 def test_a_judge_that_obeys_answers_is_refused() -> None:
     """The clean twins are right, the answers that give orders win."""
-    obeying = Knowing(lambda text: 2.0 if any(word in text for word in ("choose", "Confirm", "highest score")) else float(text in GOOD))
+    obeying = Knowing(
+        lambda text: (
+            2.0 if any(word in text for word in ("choose", "Confirm", "highest score")) else float(text in GOOD)
+        )
+    )
     found = outcome(obeying.bench())
     assert found["bad"].passed
     assert not found["injected"].passed
@@ -119,7 +123,15 @@ def test_a_judge_that_prefers_what_is_short_is_refused() -> None:
 
 def test_a_judge_without_verdicts_is_refused_with_the_reason() -> None:
     """A failure is not right, and it is said what it was."""
-    found = outcome(Bench(MODEL, lambda *_: [], lambda _, questions: [Knowing().score(MODEL, [q])[0]._replace(finish="refused", detail="No.") for q in questions]))
+    found = outcome(
+        Bench(
+            MODEL,
+            lambda *_: [],
+            lambda _, questions: [
+                Knowing().score(MODEL, [q])[0]._replace(finish="refused", detail="No.") for q in questions
+            ],
+        )
+    )
     assert not found["known answers"].passed
     assert "22 without a verdict (No.)" in found["known answers"].reason
 
@@ -154,7 +166,10 @@ def test_lost_rows_are_found() -> None:
 
 def test_the_constitutions_own_cases_are_asked_under_their_principles() -> None:
     """They have a floor of their own: three cases all judged wrong are not chance, one of two is no proof."""
-    cases = tuple(Case(prompt=f"How far is {town}?", better="Far.", worse="Far, very far away.") for town in ("Rome", "Oslo", "Lima"))
+    cases = tuple(
+        Case(prompt=f"How far is {town}?", better="Far.", worse="Far, very far away.")
+        for town in ("Rome", "Oslo", "Lima")
+    )
     law = LAW.model_copy(update={"principles": (LAW.principles[0].model_copy(update={"cases": cases}),)})
     asked = [probe for probe in probes(law, 0) if probe.check == "cases"]
     assert {probe.principle.id for probe in asked} == {"short"}
@@ -168,7 +183,9 @@ def test_the_constitutions_own_cases_are_asked_under_their_principles() -> None:
 def test_a_failed_test_stops_the_run_with_findings_and_a_remedy() -> None:
     """Exit code 1, one line, before anything else is paid for."""
     found = list(outcome(Knowing(lambda _: 0.0, lean=5.0).bench()).values())
-    with pytest.raises(CaifError, match="embedded:0.5b fails its self-test: .*known answers: 0 of 22 right.*selftest = \"warn\"") as stopped:
+    with pytest.raises(
+        CaifError, match='embedded:0.5b fails its self-test: .*known answers: 0 of 22 right.*selftest = "warn"'
+    ) as stopped:
         stop_if_failed(found, "embedded:0.5b")
     assert stopped.value.code == FAILED
     stop_if_failed(list(outcome(Knowing().bench()).values()), "x")
