@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 
 from caif.config import Revise
 from caif.constitution import Constitution, Principle, stored
-from caif.critic import critique_messages, direct_messages, fault, fitting, nothing_to_criticise, read_examples
-from caif.critic import revision_messages, shots
+from caif.critic import (
+    critique_messages, direct_messages, fault, fitting, nothing_to_criticise, read_examples, revision_messages, shots,
+)  # fmt: skip
+from caif.critic.talk import Talk
 from caif.data import NOTHING_FOUND, Completion, Prompt, Revision, Turn
 from caif.hookspecs import Answer, Model, Params, Request
 from caif.run import Work
 from caif.store import Artifact
-
-Talk = list[dict[str, str]]
 
 
 class Chain(NamedTuple):

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ def revised(home: Path, reply: Reply, *prompts: Prompt, law: Any = LAW, **option
     """Run the stage for real, one first answer a prompt, and return its rows, its artifact and what was asked."""
     chat = Scripted(reply=reply, asked=[])
     run = run_with(home, chat)
+    home.mkdir(exist_ok=True)
+    (home / "law.toml").write_text(law.model_dump_json())
     drafts = [Completion(prompt=prompt, text="first answer", model="m") for prompt in prompts or (PROMPT,)]
     made = run.build(stage("generate", drafts), cfg=Generate())
     artifact = run.build(revise, run.build(stored_law(law), cfg=Law(path=home / "law.toml")), made, cfg=Revise(model=FAKE, **options))
@@ -42,7 +45,7 @@ def is_critique(talk: list[dict[str, str]]) -> bool:
 
 def critic(*critiques: str) -> Reply:
     """Return a model that gives these critiques one after the other, and a new answer each time it is to revise."""
-    left, answers = iter(critiques), iter(f"answer {n}" for n in range(99))
+    left, answers = iter(critiques), (f"answer {n}" for n in count())
     return lambda talk: next(left) if is_critique(talk) else next(answers)
 
 
@@ -137,7 +140,7 @@ def test_no_principle_comes_twice_while_others_apply(tmp_path: Path) -> None:
     for row in rows:
         names = [turn.principle for turn in row.turns]
         assert set(names[:4]) == set(names[4:8]) == {"p0", "p1", "p2", "p3"}
-        assert all(one != other for one, other in zip(names, names[1:], strict=False))
+        assert all(one != other for one, other in pairwise(names))
     assert len({row.turns[0].principle for row in rows}) > 1
     shown = Counter(talk[-1]["content"][:9] for talk in chat.asked if is_critique(talk))
     assert shown == Counter(f"Is it {turn.principle}?" for row in rows for turn in row.turns)
@@ -187,7 +190,7 @@ def test_examples_are_asked_as_the_question_is_and_come_after_the_system_message
 
 def test_examples_that_do_not_fit_are_left_out_whole_and_counted(tmp_path: Path) -> None:
     """The one in the middle is too long; those before and after it are there from first to last message."""
-    file = shots(tmp_path, example("true", 2) + example("true", 4000) + example("short", 2))
+    file = shots(tmp_path, example("true", 2) + example("true", 700) + example("short", 2))
     _, artifact, chat = revised(tmp_path, critic("vague"), examples=file, example_tokens=400)
     assert artifact.counts["examples over example_tokens"] == 1
     assert [m["role"] for m in chat.asked[0]] == ["user", "assistant"] * 7 + ["user"]

@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage
 
 from caif.config import Generate, Law, Revise
 from caif.critic import critique_messages, fault, revision_messages
-from caif.data import Completion, Message, Prompt, Revision
+from caif.data import Completion, Prompt, Revision
 from caif.errors import CaifError
 from caif.stages.revise import revise
 from caif.store import Artifact
