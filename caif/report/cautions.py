@@ -29,6 +29,11 @@ def cautions(numbers: Numbers) -> list[dict[str, str]]:
 
 def _judge(source: Numbers) -> Iterator[About]:
     flips, judged, failed = source["flips"], source["judgements"], sum(source["failed"].values())
+    for test in source["tested"]:
+        if not test["passed"]:
+            yield source["label"], f"Its judge failed the test of {test['check']}: {test['reason']}."
+    if judged and not source["tested"] and source["use"] == "ai-labeler":
+        yield source["label"], 'Its judge was not tested on known answers (selftest = "off").'
     if flips and flips["mean"] > FLIPS:
         text = f"The judge changed its mind in {percent(flips['mean'])} of {flips['n']} comparisons when the answers "
         yield source["label"], text + "swapped places: it leans to a place as much as to an answer."

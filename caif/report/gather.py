@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from caif.constitution import Constitution, stored
-from caif.data import Completion, Judgement, Preference, Prompt, Rating, Revision
+from caif.data import Completion, Judgement, Preference, Prompt, Rating, Revision, Tested
 from caif.store import Artifact
 
 ORDER = (
@@ -35,6 +35,7 @@ class SourceRows(NamedTuple):
     preferences: list[Preference]
     ratings: list[Rating]
     judgements: list[Judgement]
+    tested: Sequence[Tested] = ()
 
     @property
     def label(self) -> str:
@@ -99,7 +100,7 @@ def gather(artifacts: Sequence[Artifact | None]) -> Made:
     for artifact in map(_settled, filter(None, artifacts)):
         role = "sample" if artifact.by == "generate" and artifact.stage == "sample" else artifact.by
         if role == "collect":
-            kinds = artifact.rows(Preference), artifact.rows(Rating), artifact.rows(Judgement)
+            kinds = artifact.rows(Preference), artifact.rows(Rating), artifact.rows(Judgement), artifact.rows(Tested)
             sources.append(SourceRows(artifact, *kinds))
         elif role in ORDER and role not in stages:
             stages[role] = artifact

@@ -54,7 +54,7 @@ def _phrase(artifact: Artifact) -> str:
         "reward": f"one head each for {counted(len(m.get('objectives') or ()), 'objective')}",
         "rl": f"a policy, {counted(len(m.get('steps') or ()), 'logged step')}",
     }
-    names = {"completion": "answer", "preference": "pair", "rating": "thumb"}
+    names = {"completion": "answer", "preference": "pair", "rating": "thumb", "tested": "test"}
     kept = [counted(n, names.get(kind, kind)) for kind, n in c.items() if kind in KINDS - {"rejected"} and n]
     return phrases.get(artifact.by) or ", ".join(kept) or "no rows"
 

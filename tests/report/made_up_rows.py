@@ -7,7 +7,7 @@ from made_up_metrics import JUDGE, POLICY, START, combined, evaluated, reinforce
 
 from caif.constitution import Constitution
 from caif.content import Row
-from caif.data import Comparison, Completion, Judgement, Preference, Prompt, Rating, Rejected, Revision, Turn
+from caif.data import Comparison, Completion, Judgement, Preference, Prompt, Rating, Rejected, Revision, Tested, Turn
 from caif.sources.labels import preference
 
 LAW = Constitution.model_validate({
@@ -104,7 +104,12 @@ def _ai() -> Part:
     labels = [row for judgement in judged for row in preference(judgement)]
     counts = {"verdict: a": 1, "verdict: b": 2, "verdict: invalid": 1}
     config = {"use": "ai-labeler", "judge": {"use": JUDGE}}
-    return "collect", {Judgement: [*judged], Preference: [*labels]}, counts, {"config": config}
+    about = {"judge": JUDGE, "source": "ai-labeler"}
+    tested = [
+        Tested(**about, check="empty", passed=True, right=2, asked=2, reason="2 of 2 right, 1 needed"),
+        Tested(**about, check="injected", passed=False, right=1, asked=4, reason="1 of 4 right, 2 needed (<b>orders</b>)"),
+    ]
+    return "collect", {Judgement: [*judged], Preference: [*labels], Tested: [*tested]}, counts, {"config": config}
 
 
 def _contrast() -> Part:

@@ -88,6 +88,7 @@ def test_every_rule_that_applies_cautions_and_no_other(table: dict[str, Any]) ->
     text = "\n".join(f"{caution['about']}: {caution['text']}" for caution in table["cautions"])
     for part in (
         "ai-labeler: The judge changed its mind in 33", "ai-labeler: 25\u00a0% of 4 judgements failed",
+        "ai-labeler: Its judge failed the test of injected: 1 of 4 right",
         "contrast: The reward model is not shown",
         "ai-labeler: Only 3 labels could", "contrast: None of its labels", "reward: The head of honesty",
         "evaluate: The judge of the evaluation also",
