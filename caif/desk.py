@@ -1,7 +1,7 @@
 """Models asked outside of a run: the ledger, the engine and the plugins of a home folder, with no run file.
 
-What is asked here goes through the same ledger as a run's questions, so a command that was stopped goes on where it was,
-and whatever a run has asked already is found.
+What is asked here goes through the same ledger as a run's questions, so a command that was stopped goes on where it
+was, and whatever a run has asked already is found.
 """
 
 import tomllib
@@ -37,11 +37,11 @@ class Desk:
         self._before = self._calls()
 
     def model(self, named: str) -> Model:
-        """Return a model by what a run file would say of it: `embedded:1.5b`, or `{use = "openai:m", base_url = "…"}`."""
+        """Return a model by what a run file says of it: `embedded:1.5b`, or `{use = "openai:m", base_url = "…"}`."""
         return self.models(spec(named))
 
     def bench(self, judge: str, method: str = "logprobs", samples: int | None = None) -> Bench:
-        """Return a judge at work. `samples` is how many answers an order a method that samples takes, or its own number."""
+        """Return a judge at work. `samples` is how many answers an order it takes, for a method that samples."""
         if method not in METHODS:
             raise CaifError(f"there is no method {method!r} of judging", nearest(method, METHODS))
         if samples and method not in TIMES:

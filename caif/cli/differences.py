@@ -153,6 +153,4 @@ def _print(table: dict[str, Any], judge: str) -> None:
         for example in r["examples"]:
             line(f"\n{name}: {example['outcome']}, {example['old']['verdict']} -> {example['new']['verdict']}")
             line("\n".join(f"  {key}: {example[key]}" for key in ("prompt", "a", "b")))
-    line(
-        f"\n{table['questions']} questions: {table['asked']} asked now, {table['found']} found in the ledger or without an answer."
-    )
+    line(f"\n{table['questions']} questions: {table['asked']} asked now, {table['found']} found before or unanswered.")

@@ -54,7 +54,7 @@ def try_all(bench: Bench, law: Constitution, names: Sequence[str] = ()) -> list[
 
 
 def numbers(tried: Sequence[Tried], law: Constitution, names: Sequence[str] = ()) -> dict[str, Any]:
-    """Return the share of cases passed, overall and per principle, with Wilson intervals, and every case that was not."""
+    """Return the share of cases passed, overall and per principle, with Wilson intervals, and the cases not passed."""
     by = {p.id: [t for t in tried if t.principle.id == p.id] for p in law.only(names).principles}
     return {
         "constitution": law.name, "version": law.version, "digest": law.digest,

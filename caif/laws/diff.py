@@ -1,4 +1,4 @@
-"""What differs between two constitutions: principle by principle, field by field, word by word, and then label by label.
+"""What differs between two constitutions: by principle, field and word, and then label by label.
 
 Only a principle whose question changed can change a verdict, so only those are asked again, under both wordings by the
 same judge. What was asked under the old wording is found in the ledger: a question that is the same has the same key.
@@ -93,14 +93,15 @@ def relabel(
 ) -> dict[str, list[Relabelled]]:
     """Have a judge judge again what a changed question could change, under both wordings.
 
-    `pairs` are comparisons, each with the id of the principle (of the old constitution) that it stands under, "" for all.
+    `pairs` are comparisons, each with the id of the old constitution's principle that it stands under, "" for all.
     """
     touched = [change for change in found if change.asks_anew]
     asked = [
         (change, c)
         for change in touched
         for c, name in pairs
-        if name in ("", change.old.id) and change.old.applies(c.prompt.tags) and change.new.applies(c.prompt.tags)  # type: ignore[union-attr]
+        if change.old and change.new and name in ("", change.old.id)
+        if change.old.applies(c.prompt.tags) and change.new.applies(c.prompt.tags)
     ]
     before = judge_all(bench, [(c, change.old) for change, c in asked if change.old])
     after = judge_all(bench, [(c, change.new) for change, c in asked if change.new])

@@ -49,7 +49,7 @@ def from_document(text: str, kind: str, name: str, objective: str) -> Constituti
 
 
 def to_document(law: Constitution) -> str:
-    """Return the document that an imported constitution comes from; principles that were added since follow as written."""
+    """Return the document that an imported constitution comes from, with the principles that were added since."""
     frame = law.origin.frame if law.origin else ""
     return frame + "".join(p.text or f"\n\n# {p.id}\n\n{p.compare}\n" for p in law.principles)
 
@@ -101,7 +101,7 @@ def _principle(section: Section, id_: str, objective: str) -> Principle:
 
 
 def _ids(sections: Sequence[Section]) -> list[str]:
-    """Return an id for each section: the names of the headings above it and its own, the nearest if they are too long."""
+    """Return an id for each section: the names of the headings above it and its own, the last ones if it is long."""
     path: list[tuple[int, str]] = []
     ids = []
     for section in sections:

@@ -47,17 +47,19 @@ def _whole(law: Constitution) -> Iterator[Finding]:
     longer = [len(case.better) > len(case.worse) for p in law.principles for case in p.cases]
     if len(longer) >= ENOUGH and not 1 - ONE_SIDED <= (share := sum(longer) / len(longer)) <= ONE_SIDED:
         which = "longer" if share > 0.5 else "shorter"
-        text = f"the better answer is the {which} one in {max(share, 1 - share):.0%} of the cases: length alone passes them"
+        text = f"the better answer is the {which} one in {max(share, 1 - share):.0%} of the cases: length passes them"
         yield Finding("principles", "warning", text)
 
 
 def _texts(where: str, principle: Principle, law: Constitution) -> Iterator[Finding]:
-    """Look at what decides labels sternly, and at what only asks for text leniently: a writer can do two things at once."""
+    """Look sternly at what decides labels, leniently at what asks for text: a writer can do two things at once."""
     deciding = {"compare": principle.compare}
     deciding |= {f"checks[{n}].text": check.text for n, check in enumerate(principle.checks)}
     for key, text in deciding.items():
         if second := wording.demands(text):
-            said = f"two demands in one sentence ({_short(second)}): each could be met by another answer; make two principles"
+            said = (
+                f"two demands in one sentence ({_short(second)}): another answer could meet each, make two principles"
+            )
             yield Finding(f"{where}.{key}", "warning", said)
         if "?" not in text:
             yield Finding(

@@ -107,7 +107,7 @@ def _attributes(title: str) -> tuple[str, dict[str, str]]:
 
 
 def _markdown_prose(body: str) -> str:
-    """Return the paragraphs that say something: no code, no examples, no comments beside the text, no links' addresses."""
+    """Return the paragraphs that say something: no code, examples, comments beside the text or links' addresses."""
     outside = "".join("\n" if is_code else line for line, is_code in _lines(_UNSEEN.sub("", body)))
     kept = []
     for block in re.split(r"\n[ \t\r]*\n", outside):

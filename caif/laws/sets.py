@@ -1,8 +1,8 @@
 """From another project's JSON set of principles to a constitution and back.
 
 Projects differ in how they call things and where the list stands; what they have in common is a list of texts, or of
-tables with a criticism and a revision. Each principle's `text` is its item as JSON, so nothing of it is lost: on the way
-back the item is written again, with the texts that were changed since.
+tables with a criticism and a revision. Each principle's `text` is its item as JSON, so nothing of it is lost: on the
+way back the item is written again, with the texts that were changed since.
 """
 
 import json
@@ -66,7 +66,7 @@ def to_set(law: Constitution) -> object:
 
 
 def changed_elsewhere(law: Constitution) -> list[str]:
-    """Return the ids of principles with a text that the document they come from has no field for, and that was changed."""
+    """Return the ids of principles with a changed text for which the document they come from has no field."""
     if law.origin is None or law.origin.kind != "json":
         return []
     named = json.loads(law.origin.frame)["named"]

@@ -48,7 +48,7 @@ def take(law: Constitution, to: str = "") -> str:
 
 
 def readable(law: Constitution) -> str:
-    """Return a constitution as Markdown for people: a section an objective, below it its principles with their cases."""
+    """Return a constitution as Markdown for people: a section an objective, its principles with their cases below."""
     parts = [f"# {law.name}", f"Version {law.version}."]
     for objective, about in law.objectives.items():
         parts += [f"## {objective}", about]
@@ -67,10 +67,8 @@ def _facts(p: Principle) -> list[str]:
     lines += [
         f"* **check**: {_inside(check.text)} ({check.wants} is better, weight {check.weight:g})" for check in p.checks
     ]
-    cases = [
-        f"> **{_inside(case.prompt, '> ')}**\n>\n> Better: {_inside(case.better, '> ')}\n>\n> Worse: {_inside(case.worse, '> ')}"
-        for case in p.cases
-    ]
+    said = [(_inside(text, "> ") for text in (case.prompt, case.better, case.worse)) for case in p.cases]
+    cases = [f"> **{prompt}**\n>\n> Better: {better}\n>\n> Worse: {worse}" for prompt, better, worse in said]
     return [*([_inside(p.text, "")] if p.text else []), "\n".join(lines), *cases]
 
 

@@ -48,8 +48,9 @@ sees --> Do it again, {whatever} {{it}} takes.
 """
 
 LINES = st.sampled_from(
-    ["# A", "## B {#b authority=user tags=x,y}", "### B", "#", "# {x}", "```", "~~~", "    # code", "text {a} {{b}} {%c%}",
-     'q """"" \\ \\u0041 "', "", "  ", "\r", "tab\there", "\x00\x07\x7f", "\u2028é\U0001f600", "> quote", "[a](b)", "*x* **y**", "&amp; <b>"]
+    ["# A", "## B {#b authority=user tags=x,y}", "### B", "#", "# {x}", "```", "~~~", "    # code",
+     "text {a} {{b}} {%c%}", 'q """"" \\ \\u0041 "', "", "  ", "\r", "tab\there", "\x00\x07\x7f", "\u2028é\U0001f600", "> quote", "[a](b)",
+     "*x* **y**", "&amp; <b>"]
 )  # fmt: skip
 DOCUMENTS = st.lists(st.one_of(LINES, st.text(max_size=12)), max_size=14).map("\n".join)
 JSON = st.recursive(
@@ -72,7 +73,7 @@ def through_a_file(law: Constitution, folder: Path) -> Constitution:
 @example(SPEC)
 @example('# A\n\n"\n# B\n\n""\n# C\n\nx"""')
 def test_a_document_comes_back_to_the_last_character(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
-    """Line ends, fences, braces, quotes and control characters included; only a document without a demand is refused."""
+    """Line ends, fences, braces, quotes, control characters and all; only a document without a demand is refused."""
     try:
         law = from_document(text, "markdown", "spec", "o")
     except CaifError:
@@ -94,7 +95,9 @@ def test_a_page_cut_at_its_headings_is_the_page(text: str) -> None:
 @given(
     st.lists(
         WORDS
-        | st.fixed_dictionaries({"critique_request": WORDS, "revision_request": WORDS}, optional={"name": WORDS, "more": JSON})
+        | st.fixed_dictionaries(
+            {"critique_request": WORDS, "revision_request": WORDS}, optional={"name": WORDS, "more": JSON}
+        )
         | st.fixed_dictionaries({"principle": WORDS}, optional={"compare": WORDS, "more": JSON}),
         min_size=1, max_size=4,
     ),
