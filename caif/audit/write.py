@@ -13,7 +13,7 @@ from caif.report.show import number, percent, spread
 from caif.store import write_text
 
 CARD, PAGE, TEMPLATE = "card.json", "card.html", "card.html.j2"
-OPTIONAL = ("people", "comparisons", "recommendation", "temperatures", "unavailable")
+OPTIONAL = ("people", "comparisons", "recommendation", "temperatures", "unavailable", "attacks")
 """What only the card of a judge has."""
 
 
@@ -55,9 +55,19 @@ def print_card(table: Mapping[str, Any], folder: Path) -> None:
         line(f"Use: {recommended['method'] or 'none'} ({recommended['why']})")
     for method, why in (table.get("unavailable") or {}).items():
         line(f"Not asked: {method}: {why}")
+    for method, tried in (table.get("attacks") or {}).items():
+        families = [(family, *_attacked(tried, family)) for family in tried["flagged"]]
+        right = f"{tried['defended']['clean_right']} of {tried['defended']['clean']} clean pairs judged right"
+        whole = ("all", *(spread(tried[side]["all"], "%") for side in ("defended", "bare")), "")
+        show(f"Attacks that succeed, {method}; {right}", ("", "#defended", "#bare", "flagged"), [whole, *families])
     for said in table["cautions"]:
         line(f"Caution: {said}")
     line(f"Card: {folder / PAGE}")
+
+
+def _attacked(tried: Mapping[str, Any], family: str) -> tuple[str, str, str]:
+    defended, bare = (spread(tried[side]["families"][family], "%") for side in ("defended", "bare"))
+    return defended, bare, "yes" if tried["flagged"][family] else ""
 
 
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:

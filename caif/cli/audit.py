@@ -31,6 +31,7 @@ class Wanted(NamedTuple):
     limit: int | None
     seed: int
     ceiling: float | None
+    attacks: bool
 
 
 @guarded
@@ -48,6 +49,7 @@ def audit(
     limit: Annotated[int | None, typer.Option(min=1, help="Pairs of each file at most; which is drawn.")] = None,
     seed: Annotated[int, typer.Option(help="Draws pairs, their order and the intervals.")] = 0,
     ceiling: Ceiling = None,
+    attacks: Annotated[bool, typer.Option("--attacks", help="Also try answers that steer the judge.")] = False,
     price: Annotated[str, typer.Option(metavar="IN,OUT", help="What a million tokens of a judge cost.")] = "",
     fail_on: FailOn = None,
     out: Out = None,
@@ -61,6 +63,9 @@ def audit(
     ledger of the home folder: nothing is paid for twice, and an audit that was stopped goes on. A temperature that can be
     fitted is written beside the card, as calibration-METHOD.json, for `calibration` of ai-labeler.
 
+    `--attacks` sets answers that try to steer the judge against good ones, with and without caif's defences: the share of
+    each family that succeeds. These are known attacks; a low share says nothing of others.
+
     A gate that holds, or whose number is missing, is exit code 1.
 
     \b
@@ -68,6 +73,7 @@ def audit(
     caif audit run.toml --stage ai-labeler --fail-on "accuracy.low<0.5" --fail-on "abstained>0.05"
     caif audit --judge embedded:1.5b --constitution law.toml --pairs hh-rlhf:pairs.jsonl --objective harmlessness --out card
     caif audit --judge embedded:1.5b --constitution law.toml --pairs llmbar:pairs.json --methods logprobs,score --out card
+    caif audit --judge embedded:1.5b --constitution law.toml --pairs hh-rlhf:pairs.jsonl --limit 20 --attacks --out card
     """
     from caif.audit.gates import check, parse
     from caif.audit.write import print_card, write_card
@@ -75,6 +81,8 @@ def audit(
     from caif.terminal import line
 
     gates, cost = [parse(text) for text in fail_on or []], _price(price)
+    if attacks and not judge:
+        raise CaifError("--attacks: a judge has to be asked", "name it with --judge")
     if bool(run) == bool(judge):
         raise CaifError("audit: name either a run or a judge, with --judge", "see caif audit --help")
     if judge:
@@ -82,7 +90,8 @@ def audit(
             raise CaifError("--judge: needs --constitution, --pairs and --out too", "see caif audit --help")
         options = dict(map(_option, reader or [])) | ({"objective": objective} if objective else {})
         split = methods.split(","), [name for name in principles.split(",") if name]
-        table = _of_judge(Wanted(judge, constitution, pairs, options, *split, objective, limit, seed, ceiling), cost, home, out)
+        wanted = Wanted(judge, constitution, pairs, options, *split, objective, limit, seed, ceiling, attacks)
+        table = _of_judge(wanted, cost, home, out)
     else:
         table, folder = _of_run(run, stage, cost, seed, home)
         out = out or folder / "audit"
@@ -97,6 +106,7 @@ def audit(
 
 def _of_judge(wanted: Wanted, cost: "Price | None", home: Path, out: Path) -> dict[str, Any]:
     from caif import desk
+    from caif.audit.attacks import attack_report
     from caif.audit.judges import Asked, ask, calibrations, judge_card
     from caif.audit.people import read_pairs
     from caif.audit.write import write_calibrations
@@ -115,13 +125,17 @@ def _of_judge(wanted: Wanted, cost: "Price | None", home: Path, out: Path) -> di
         files = {named: read_pairs(at.read(named, **wanted.reader), wanted.seed, wanted.limit) for named in wanted.pairs}
         asked = Asked(files, law, tuple(wanted.principles))
         model = at.model(wanted.judge)
-        modes = ask(Bench(model, at.ask, at.score), wanted.methods, asked, tell.say)  # type: ignore[arg-type]
+        bench = Bench(model, at.ask, at.score)
+        modes = ask(bench, wanted.methods, asked, tell.say)  # type: ignore[arg-type]
+        tried = modes.evidence if wanted.attacks else {}
+        attacks = {method: attack_report(bench._replace(method=method), wanted.seed) for method in tried}  # type: ignore[arg-type]
     prices = {model.id: cost} if cost else {}
     table = judge_card(modes, asked, wanted.seed, given_ceiling=wanted.ceiling, prices=prices)
     found = calibrations(table, model.id, ", ".join(files))
     write_calibrations(out, found)
     subject = {"judge": wanted.judge, "model": model.id, "constitution": f"{law.name} {law.version}", "digest": law.digest,
                "calibrations": [f"calibration-{method}.json" for method in found]}  # fmt: skip
+    table |= {"attacks": attacks} if attacks else {}
     return {"title": f"The judge {wanted.judge}", "subject": subject, **table}
 
 
