@@ -21,7 +21,7 @@ from caif.config import RunConfig
 from caif.content import Row
 from caif.errors import CaifError, nearest
 from caif.plugins import load as load_plugins
-from caif.record import REPORTS, STAGES, copy_report, note
+from caif.record import REPORTS, STAGES, copy_report, note, stops_noted
 from caif.run import Run, Tell
 from caif.store import MANIFEST, Artifact
 
@@ -153,7 +153,8 @@ def go(run: Guided, until: str = "") -> Results:
             raise CaifError(f"{found[0]}{more}")
         note(run, planned)
         try:
-            plan.recipe_of(run.config, run.plugins)(run)
+            with stops_noted(run):
+                plan.recipe_of(run.config, run.plugins)(run)
         except _Reached:
             pass
         copy_report(run)

@@ -2,27 +2,41 @@
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from caif.config import Part, RunConfig
+from caif.errors import STOPPED as STOPPED_CODE
+from caif.errors import CaifError
 from caif.plan import Step
 from caif.plugins import Plugins
 from caif.run import Run
 from caif.store import write_text
 
-STAGES, CONFIG, REPORTS = "stages.json", "run.json", ("report.html", "report.json")
+STAGES, CONFIG, STOPPED, REPORTS = "stages.json", "run.json", "stopped.txt", ("report.html", "report.json")
 
 
 def note(run: Run, planned: Sequence[Step]) -> None:
     """Write the run file as it was understood, and where each stage lies."""
     run.folder.mkdir(parents=True, exist_ok=True)
-    for name in REPORTS:
+    for name in (*REPORTS, STOPPED):
         (run.folder / name).unlink(missing_ok=True)  # it is of the run before; this one's is put there at the end
     write_text(run.folder / CONFIG, json.dumps(resolved(run.config, run.plugins, run.base), indent=1, ensure_ascii=False))
     rows = [{"stage": s.name, "by": s.by, "key": s.artifact.key, "folder": s.artifact.folder.name} for s in planned]
     write_text(run.folder / STAGES, json.dumps(rows, indent=1, ensure_ascii=False))
+
+
+@contextmanager
+def stops_noted(run: Run) -> Iterator[None]:
+    """Leave word in the run's folder of why a run stopped that can go on: its budget is spent, a server is silent."""
+    try:
+        yield
+    except CaifError as error:
+        if error.code == STOPPED_CODE:
+            write_text(run.folder / STOPPED, f"{error}\n")
+        raise
 
 
 def resolved(config: RunConfig, plugins: Plugins, base: Path) -> dict[str, Any]:

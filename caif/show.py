@@ -8,7 +8,11 @@ from typing import Any, NamedTuple
 from caif.api import Results
 from caif.errors import CaifError, nearest
 from caif.ledger import Ledger, Spent
-from caif.record import STAGES
+from caif.estimates import Estimate, total
+from caif.models.account import opened
+from caif.plan import Step
+from caif.record import STAGES, STOPPED
+from caif.run import Run
 from caif.store import MANIFEST, Artifact, partial
 
 FIRST = 3
@@ -111,9 +115,9 @@ def brief(value: Any, length: int = 300) -> str:
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
-def print_run(title: str, stages: Sequence[Line]) -> None:
-    """Print the table of a run's stages."""
-    from caif.terminal import duration, table
+def print_run(title: str, stages: Sequence[Line], folder: Path | None = None) -> None:
+    """Print the table of a run's stages, and where and why it stopped if it did, as at the end of its budget."""
+    from caif.terminal import duration, line, table
 
     rows = [
         (s.stage, s.state, s.rows, duration(s.artifact.facts["seconds"]) if s.artifact else "", *(n or "" for n in s.spent))
@@ -121,6 +125,29 @@ def print_run(title: str, stages: Sequence[Line]) -> None:
     ]
     columns = ("stage", "state", "#rows", "#time", "#calls", "#tokens in", "#tokens out")
     table(title, columns, rows, "Calls and tokens are those of all runs in this home folder.")
+    if folder and (folder / STOPPED).is_file():
+        line(f"Stopped: {(folder / STOPPED).read_text(encoding='utf-8').strip()}")
+
+
+def print_plan(run: Run, planned: Sequence[Step], costs: Mapping[str, Estimate], named: Mapping[str, str]) -> None:
+    """Print what every stage would cost, and the sum beside the budget and what is spent of it."""
+    from caif.terminal import duration, line, table
+
+    def cells(cost: Estimate) -> list[str]:
+        time = "?" if cost.seconds is None else duration(cost.seconds) if cost.calls else ""
+        numbers = ["?" if number is None else f"{number:,}" for number in cost[:3]]
+        return [*numbers, "?" if cost.money is None else f"{cost.money:,.4g}", time]
+
+    unknown = [name for name, cost in costs.items() if cost.calls is None]
+    rows = [(s.name, s.state, *cells(costs[s.name]), named[s.name], s.artifact.folder.name) for s in planned]
+    columns = ("stage", "state", "#calls at most", "#tokens in", "#tokens out", "#money", "#time", "model", "folder in store/")
+    whole = total([cost for cost in costs.values() if cost.calls is not None])
+    calls, into, out, money, time = cells(whole)
+    rest = f"tokens in {into}, out {out}; money {money}; time of these calls {time or '0 s'}"
+    table(run.config.name, columns, rows, f"Calls at most: {calls}{' and what plugins ask' if unknown else ''}. In all: {rest}.")
+    if limits := run.config.budget.limits:
+        spent = opened(run.config, run.ledger if (run.home / "ledger.db").is_file() else None).spent
+        line(f"Budget: {', '.join(f'{n} {limit:,}' for n, limit in limits.items())}; this run has spent {spent}.")
 
 
 def print_stage(found: Line) -> None:

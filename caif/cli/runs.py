@@ -29,26 +29,23 @@ def run(
 
 @guarded
 def plan(file: RunFile, overrides: Overrides = None, *, home: Home = HOME, debug: Debug = False) -> None:
-    """Show what is made, what would run, and how many model calls at most. Nothing is asked.
+    """Show what is made, what would run, and what it would cost at most in calls, tokens, money and time. Nothing is asked.
+
+    Tokens are estimated from the lengths of the prompts, or from what the same stage took before with the same model; time
+    is known only then. Money needs price_in and price_out in the model's table.
 
     \b
     caif plan run.toml
     caif plan run.toml sample.samples=4
     """
-    from caif.plan import calls, models, steps
-    from caif.terminal import table
+    from caif.estimates import estimates
+    from caif.plan import models, steps
+    from caif.show import print_plan
 
     prepared = prepare(file, home, overrides)
     planned = steps(prepared)
-    wanted = calls(prepared, planned)
-    rows = [
-        (s.name, s.state, "?" if wanted[s.name] is None else f"{wanted[s.name]:,}",
-         ", ".join(dict.fromkeys(spec.use for spec in models(prepared, s.cfg))), s.artifact.folder.name)
-        for s in planned
-    ]  # fmt: skip
-    total = f"{sum(number or 0 for number in wanted.values()):,}" + (" and what plugins ask" if None in wanted.values() else "")
-    columns = ("stage", "state", "#calls at most", "model", "folder in store/")
-    table(prepared.config.name, columns, rows, f"Calls at most: {total}.")
+    named = {s.name: ", ".join(dict.fromkeys(spec.use for spec in models(prepared, s.cfg))) for s in planned}
+    print_plan(prepared, planned, estimates(prepared, planned), named)
 
 
 @guarded
@@ -80,12 +77,13 @@ def show(
     from caif.plan import steps
 
     folder = shown.find(run, home)
-    stages = shown.listed(folder) if folder else [(s.name, s.artifact.folder) for s in steps(prepare(run, home))]
+    prepared = None if folder else prepare(run, home)
+    stages = shown.listed(folder) if folder else [(s.name, s.artifact.folder) for s in steps(prepared)] if prepared else []
     lines = shown.lines(stages, folder.parent.parent if folder else home)
     if stage:
         shown.print_stage(shown.one(stage, lines))
     else:
-        shown.print_run(str(folder or run), lines)
+        shown.print_run(str(folder or run), lines, folder or (prepared.folder if prepared else None))
 
 
 @guarded
