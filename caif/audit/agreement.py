@@ -4,10 +4,10 @@ Each is a function of counts that add up over prompts, so that each gets its int
 coded 0, 1, 2 (a, b, tie); accuracy is about pairs on which people decided, and a tie of the judge is half right there.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from caif.audit.bootstrap import LEVEL, of_sums, redraw
+from caif.audit.bootstrap import LEVEL, of_share, of_sums, ratio, redraw
 
 A, B, TIE = 0, 1, 2
 CODES = 3
@@ -84,17 +84,6 @@ def grouped(rows: Sequence[tuple[str, Sequence[float]]]) -> Any:
     return sums
 
 
-def ratio(over: int, under: int) -> Callable[[Any], Any]:
-    """Return the statistic that divides one column's sum by another's."""
-    import numpy as np
-
-    def statistic(sums: Any) -> Any:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(sums[..., under] > 0, sums[..., over] / sums[..., under], np.nan)
-
-    return statistic
-
-
 def _parts(row: Labelled) -> list[float]:
     """Return what one judgement adds to: right, decided, the judged, all, kappa's table, and alpha's matrix."""
     truth, table = majority(row.people), [0.0] * (CODES * CODES)
@@ -121,14 +110,13 @@ def agreement(rows: Sequence[Labelled], draws: int, seed: int, level: float = LE
     parts = grouped([(row.prompt, _parts(row)) for row in rows])
     redrawn = redraw(parts, draws, seed)
     table, matrix = _table(4), _table(4 + CODES * CODES)
-    statistics: Mapping[str, Callable[[Any], Any]] = {
-        "accuracy": ratio(0, 1), "coverage": ratio(2, 3),
-        "kappa": lambda sums: kappa(table(sums)), "alpha": lambda sums: alpha(matrix(sums)),
-    }  # fmt: skip
     return {
         "pairs": len(rows),
         "decided": int(parts[:, 1].sum()),
-        **{name: of_sums(statistic, parts, redrawn, level) for name, statistic in statistics.items()},
+        "accuracy": of_share(0, 1, parts, redrawn, level),
+        "coverage": of_share(2, 3, parts, redrawn, level),
+        "kappa": of_sums(lambda sums: kappa(table(sums)), parts, redrawn, level),
+        "alpha": of_sums(lambda sums: alpha(matrix(sums)), parts, redrawn, level),
         "prevalence": {
             "people": _shares([majority(row.people) for row in rows]),
             "judge": _shares([row.judge for row in rows if row.judge is not None]),
@@ -166,7 +154,7 @@ def ceiling(people: Sequence[tuple[str, Sequence[int]]], draws: int, seed: int) 
         return None
     parts = grouped(rows)
     redrawn, matrix = redraw(parts, draws, seed), _table(2)
-    found = of_sums(ratio(0, 1), parts, redrawn)
+    found = of_share(0, 1, parts, redrawn)
     return {"agreement": found, "alpha": of_sums(lambda sums: alpha(matrix(sums)), parts, redrawn), "pairs": len(rows)}
 
 

@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from statistics import NormalDist
 from typing import Any
 
 from caif.errors import FAILED, CaifError
+from caif.report.estimate import share
 
 ByPrompt = Mapping[str, float]
 """One number a prompt: the mean over its answers."""
@@ -86,3 +88,26 @@ def of_sums(statistic: Callable[[Any], Any], parts: Any, redrawn: Any, level: fl
     if len(parts) > 1 and len(known) >= 0.95 * len(drawn):
         ends = [float(end) for end in np.quantile(known, [(1 - level) / 2, (1 + level) / 2])]
     return {"mean": value, "low": ends[0], "high": ends[1], "n": len(parts)}
+
+
+def of_share(over: int, under: int, parts: Any, redrawn: Any, level: float = LEVEL) -> dict[str, Any] | None:
+    """Return the share that one column's sum is of another's, as `of_sums` does.
+
+    All or none of a few is nothing that redrawing can vary; Wilson's interval for as many prompts stands in then.
+    """
+    found = of_sums(ratio(over, under), parts, redrawn, level)
+    if found and found["low"] is not None and found["low"] == found["high"] and found["mean"] in (0.0, 1.0):
+        some = share(found["mean"] * len(parts), len(parts), NormalDist().inv_cdf((1 + level) / 2))
+        found |= {"low": some["low"], "high": some["high"]} if some else {}
+    return found
+
+
+def ratio(over: int, under: int) -> Callable[[Any], Any]:
+    """Return the statistic that divides one column's sum by another's."""
+    import numpy as np
+
+    def statistic(sums: Any) -> Any:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(sums[..., under] > 0, sums[..., over] / sums[..., under], np.nan)
+
+    return statistic

@@ -72,7 +72,7 @@ def calibration_noise(logits: Sequence[float], draws: int, seed: int, bins: int 
 
     sure = np.sort([sigmoid(abs(x)) for x in logits])
     drawn = np.random.default_rng(seed).random((draws, len(sure))) < sure
-    gaps = np.add.reduceat(sure - drawn, _cuts(sure, bins)[:-1], axis=1)
+    gaps = np.add.reduceat(sure - drawn, _cuts([*map(float, sure)], bins)[:-1], axis=1)
     return float(np.abs(gaps).sum(axis=1).mean() / len(sure))
 
 

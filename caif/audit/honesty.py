@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from statistics import mean
 from typing import Any, NamedTuple
 
-from caif.audit.agreement import TIE, A, Labelled, grouped, ratio
-from caif.audit.bootstrap import of_sums, redraw
+from caif.audit.agreement import TIE, A, Labelled, grouped
+from caif.audit.bootstrap import of_sums, ratio, redraw
 from caif.audit.calibration import brier, calibration_error, calibration_noise, log_loss, reliability, temperature
 from caif.content import rng
 from caif.data import Judgement

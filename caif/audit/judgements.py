@@ -10,18 +10,18 @@ from itertools import combinations
 from statistics import median
 from typing import Any, NamedTuple
 
-from caif.audit.agreement import grouped, ratio
-from caif.audit.bootstrap import of_sums, redraw
+from caif.audit.agreement import grouped
+from caif.audit.bootstrap import of_share, of_sums, ratio, redraw
 from caif.audit.length import length_slope
 from caif.data import Judgement
 from caif.judge import MIN_MASS, read_letter
 
 RATES = {
     "flip_rate": ("flipped", "both"), "position_bias": ("first", "both"), "position_bias_second": ("second", "both"),
-    "position_lean": ("lean", "both"), "self_consistency": ("agreeing", "repeated"), "ties": ("tie", "judged"),
+    "self_consistency": ("agreeing", "repeated"), "ties": ("tie", "judged"),
     "abstained": ("abstained", "all"), "longer_preferred": ("longer", "lengths"), "suspected_injection": ("suspected", "all"),
 }  # fmt: skip
-"""Each rate as one sum over another: see `_parts`. The lean is a mean, in nats."""
+"""Each rate as the share of one sum in another: see `_parts`."""
 PARTS = (
     "all", "judged", "abstained", "tie", "suspected", "both", "flipped", "first", "second", "lean", "repeated", "agreeing",
     "lengths", "longer",
@@ -51,13 +51,12 @@ def behaviour(
         return {"judgements": 0}
     parts = grouped([(row.comparison.prompt.opening, _parts(row)) for row in rows])
     redrawn = redraw(parts, draws, seed)
-    rates = {
-        name: of_sums(ratio(PARTS.index(over), PARTS.index(under)), parts, redrawn) for name, (over, under) in RATES.items()
-    }
+    rates = {name: of_share(PARTS.index(over), PARTS.index(under), parts, redrawn) for name, (over, under) in RATES.items()}
     return {
         "judgements": len(rows),
         "prompts": len(parts),
         **rates,
+        "position_lean": of_sums(ratio(PARTS.index("lean"), PARTS.index("both")), parts, redrawn),
         "length_slope": length_slope([(r.comparison.prompt.opening, r.comparison, choice) for r in rows
                                       if (choice := chosen(r)) is not None]),
         "verdicts": dict(sorted(Counter(row.verdict for row in rows).items())),

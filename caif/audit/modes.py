@@ -44,7 +44,7 @@ def recommend(modes: Mapping[str, Sequence[Labelled]], pairs: int, draws: int, s
     for method, rows in modes.items():
         found = agreement(rows, draws, seed, level)
         accuracy, coverage = found.get("accuracy"), found.get("coverage")
-        if accuracy is None or accuracy["low"] is None:
+        if accuracy is None or coverage is None or accuracy["low"] is None:
             tried[method] = {"accuracy": accuracy, "fit": False, "why": "it judged no pair on which people decided"}
             continue
         n = min(found["decided"], pairs)  # the same pair under several principles is still one pair

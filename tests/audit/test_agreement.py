@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from caif.audit.agreement import Labelled, agreement, alpha, ceiling, coincidences, difference, grouped, kappa, majority, ratio
-from caif.audit.bootstrap import of_sums, redraw
+from caif.audit.agreement import Labelled, agreement, alpha, ceiling, coincidences, difference, grouped, kappa, majority
+from caif.audit.bootstrap import of_share, of_sums, ratio, redraw
 
 CODES = st.integers(0, 2)
 _ = None
@@ -140,6 +140,16 @@ def test_where_nothing_can_be_said_nothing_is() -> None:
     none = grouped([("p", [0.0, 0.0]), ("q", [0.0, 0.0])])
     assert of_sums(ratio(0, 1), none, redraw(none, 10, 0)) is None
     assert agreement([], 10, 0)["accuracy"] is None
+
+
+def test_none_of_a_few_is_not_surely_none() -> None:
+    """0 of 10 prompts: Wilson's 0 to 28 %, which redrawing tens of zeros cannot know."""
+    parts = grouped([(str(n), [0.0, 1.0]) for n in range(10)])
+    found = of_share(0, 1, parts, redraw(parts, 50, 0))
+    assert found["mean"] == 0.0 and found["low"] == pytest.approx(0.0, abs=1e-9)
+    assert found["high"] == pytest.approx(0.2775, abs=1e-4)
+    mixed = grouped([(str(n), [float(n < 5), 1.0]) for n in range(10)])
+    assert of_share(0, 1, mixed, redraw(mixed, 500, 0)) == of_sums(ratio(0, 1), mixed, redraw(mixed, 500, 0))
 
 
 def test_a_paired_difference_is_surer_than_two_intervals() -> None:

@@ -5,11 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from audit_fakes import LAW, pairs
+from audit_fakes import LAW, judgement, pairs
 from typer.testing import CliRunner, Result
 
 from caif.cli import app
+from caif.content import digest
+from caif.data import Preference
 from caif.judge.temperature import temperature
+from caif.store import Store
 
 PLUGIN = '''
 import sys, os
@@ -154,3 +157,43 @@ def test_the_page_shows_what_the_card_says_and_runs_nothing(audit: Audit) -> Non
     page = (Path("card") / "card.html").read_text(encoding="utf-8")
     assert "default-src &#39;none&#39;; style-src &#39;sha256-" in page and "<script" not in page
     assert "reliability plot" in page and "accuracy&lt;0.1" in page
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with a run of two stages: a labeler that flips in one of four comparisons, and people on two of them."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CAIF_HOME", raising=False)
+    judged = [judgement("a", prompt=f"Why {n}?", logit_ab=2.0, logit_ba=-1.0 if n % 4 == 0 else 1.0) for n in range(40)]
+    people = [Preference(prompt=j.comparison.prompt, chosen="one", rejected="two", probability=1.0, objective="honesty")
+              for j in judged[:2]]  # fmt: skip
+    store, stages = Store(tmp_path / "home" / "store"), []
+    for name, rows in (("ai-labeler", judged), ("people", people)):
+        draft = store.draft(name, digest(name))
+        draft.write(rows, type(rows[0]))
+        made = store.finish(draft, {"stage": name, "by": "collect", "key": digest(name), "counts": draft.counts, "metrics": {}})
+        stages.append({"stage": name, "by": "collect", "key": made.key, "folder": made.folder.name})
+    (tmp_path / "home" / "runs" / "demo").mkdir(parents=True)
+    (tmp_path / "home" / "runs" / "demo" / "stages.json").write_text(json.dumps(stages))
+    return tmp_path / "home"
+
+
+@pytest.mark.parametrize("named", ["demo", "home/runs/demo", "home"])
+def test_a_runs_labels_get_their_card_in_the_runs_folder(home: Path, named: str) -> None:
+    """By the run's name, its folder, or a home with one run; what the store holds stays as it is."""
+    before = sorted((file, file.stat().st_mtime_ns) for file in (home / "store").rglob("*"))
+    done = CliRunner().invoke(app, ["audit", named, "--home", "home", "--fail-on", "flip_rate>0.2", "--fail-on", "accuracy<1"])
+    assert done.exit_code == 1, done.output + done.stderr
+    assert "failed  flip_rate>0.2: flip_rate is 0.25" in done.output and "passed  accuracy<1" in done.output
+    told = card("home/runs/demo/audit")
+    assert (told["overall"]["judgements"], told["overall"]["pairs"], told["people"]["pairs"]) == (40, 2, 2)
+    assert told["sources"].keys() == {""} and (home / "runs/demo/audit/card.html").is_file()
+    assert sorted((file, file.stat().st_mtime_ns) for file in (home / "store").rglob("*")) == before
+
+
+def test_a_stage_without_judgements_is_named_with_those_that_have_some(home: Path) -> None:
+    """Exit code 2."""
+    done = CliRunner().invoke(app, ["audit", "demo", "--home", "home", "--stage", "people"])
+    assert done.exit_code == 2 and "ai-labeler" in done.stderr
+    assert CliRunner().invoke(app, ["audit", "demo", "--home", "home", "--stage", "ai-labeler", "--out", "there"]).exit_code == 0
+    assert card("there")["subject"]["stage"] == "ai-labeler"

@@ -82,7 +82,7 @@ def test_suspected_injections_are_a_share() -> None:
 
 def test_the_length_slope_has_a_closed_form_for_one_ratio() -> None:
     """The longer of two answers, twice as long, chosen 3 times of 4: log(3) / log(2), whichever of them is a."""
-    rows = [("p%d" % n, _of(8, 4) if n % 2 else _of(4, 8), float(chosen == (n % 2))) for n in range(40)
+    rows = [(f"p{n}", _of(8, 4) if n % 2 else _of(4, 8), float(chosen == (n % 2))) for n in range(40)
             for chosen in [n % 8 < 6]]  # fmt: skip
     found = length_slope(rows)
     assert found["mean"] == pytest.approx(math.log(3) / math.log(2), abs=1e-6)
