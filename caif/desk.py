@@ -48,7 +48,7 @@ class Desk:
             raise CaifError(
                 f"{method} takes no samples: it reads probabilities", f"leave the number out, or use {', '.join(TIMES)}"
             )
-        return Bench(self.model(judge), self.ask, self.score, method, samples)  # type: ignore[arg-type]
+        return Bench(self.model(judge), self.ask, self.score, method, samples)
 
     def ask(self, model: Model, requests: Sequence[Request], params: Params) -> list[Answer]:
         """Ask a model, through the ledger."""

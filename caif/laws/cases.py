@@ -40,7 +40,7 @@ class Tried(NamedTuple):
         if verdict in FAILURES:
             return "no verdict"
         if verdict in ("tie", "not_applicable"):
-            return verdict  # type: ignore[return-value]
+            return verdict
         return "passed" if (verdict == "a") == (self.judgement.comparison.a == self.case.better) else "failed"
 
 

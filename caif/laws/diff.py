@@ -117,7 +117,7 @@ def counted(rows: Sequence[Relabelled]) -> dict[str, Any]:
     moves = [abs(r.old.p_a - r.new.p_a) for r in rows if r.old.p_a is not None and r.new.p_a is not None]
     return {
         "labels": len(rows),
-        **{name: outcomes.count(name) for name in ("same", "flipped", "lost", "gained")},  # type: ignore[arg-type]
+        **{name: outcomes.count(name) for name in ("same", "flipped", "lost", "gained")},
         "mean_move": sum(moves) / len(moves) if moves else None,
     }
 

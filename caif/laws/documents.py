@@ -7,6 +7,7 @@ What models are asked is built around the section's own prose, as much of it as 
 import re
 import unicodedata
 from collections.abc import Sequence
+from typing import Literal
 
 from caif.constitution import Constitution, Origin, Principle
 from caif.errors import CaifError
@@ -24,7 +25,7 @@ _SENTENCE_END = re.compile(r"[.!?:;](?=\s)|\n")
 CUTTERS = {"markdown": markdown, "html": page}
 
 
-def from_document(text: str, kind: str, name: str, objective: str) -> Constitution:
+def from_document(text: str, kind: Literal["markdown", "html"], name: str, objective: str) -> Constitution:
     """Return the constitution that a document is, `kind` being `markdown` or `html`.
 
     Raises CaifError if no heading has text below it.
@@ -38,14 +39,8 @@ def from_document(text: str, kind: str, name: str, objective: str) -> Constituti
     ids = _ids(sections)
     principles = [_principle(section, id_, objective) for section, id_ in zip(sections, ids, strict=True)]
     about = f"The answer keeps to the rules of {name}."
-    return Constitution.model_validate(
-        {
-            "name": name,
-            "origin": Origin(kind=kind, frame=frame),
-            "objectives": {objective: about},
-            "principles": principles,
-        }  # type: ignore[arg-type]
-    )
+    origin = Origin(kind=kind, frame=frame)
+    return Constitution(name=name, origin=origin, objectives={objective: about}, principles=tuple(principles))
 
 
 def to_document(law: Constitution) -> str:

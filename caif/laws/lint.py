@@ -75,10 +75,15 @@ def _texts(where: str, principle: Principle, law: Constitution) -> Iterator[Find
     for key, text in asking.items():
         if both := wording.commands(text) if key != "critique" else "":
             yield Finding(f"{where}.{key}", "note", f"two orders in one sentence ({_short(both)})")
-        for word in wording.undecidable(text):
+        decided = set(wording.undecidable(principle.compare))
+        for word in (word for word in wording.undecidable(text) if word not in decided):
             yield Finding(f"{where}.{key}", "note", f"{word!r} says little: name the fault or the aim")
+    told: set[str] = set()  # the same words in several texts, as templates make them, are told once
     for key, text in (deciding | asking).items():
-        yield from _references(f"{where}.{key}", text, principle, law)
+        for finding in _references(f"{where}.{key}", text, principle, law):
+            if finding.text not in told:
+                told.add(finding.text)
+                yield finding
 
 
 def _references(key: str, text: str, principle: Principle, law: Constitution) -> Iterator[Finding]:

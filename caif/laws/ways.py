@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Literal
 
 from pydantic import ValidationError
 
@@ -12,7 +13,8 @@ from caif.laws.documents import from_document, slug, to_document
 from caif.laws.sets import from_set, to_set
 from caif.laws.writing import as_json
 
-KINDS = {".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html", ".json": "json"}
+Kind = Literal["markdown", "html", "json"]
+KINDS: dict[str, Kind] = {".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html", ".json": "json"}
 
 
 def bring(file: Path, objective: str = "") -> Constitution:
@@ -26,9 +28,10 @@ def bring(file: Path, objective: str = "") -> Constitution:
     if objective and slug(objective) != objective:
         raise CaifError(f"--objective: {objective!r} is no name", f"write it as {slug(objective)!r}")
     try:
-        if KINDS[file.suffix] == "json":
+        kind = KINDS[file.suffix]
+        if kind == "json":
             return from_set(parse(file), name, objective or name)
-        return from_document(read_text(file), KINDS[file.suffix], name, objective or name)
+        return from_document(read_text(file), kind, name, objective or name)
     except ValidationError as error:
         raise explain(error, Principle, file) from None
 

@@ -50,7 +50,7 @@ _TWO_COMMANDS = re.compile(
     re.IGNORECASE,
 )
 _ASIDE = re.compile(r"\b(?:who|whom|whose|that|what|where|when|if|because|so that)\b", re.IGNORECASE)
-_WHICH = re.compile(r"\bwhich\b", re.IGNORECASE)
+_WHICH = re.compile(r"\bwhich\s+(?:one|of|is|has|gives|answer|response|reply|option)\b", re.IGNORECASE)
 _QUESTION = re.compile(r"[^.!?\n]*\?")
 
 _VAGUE = (
@@ -64,11 +64,11 @@ _UNDECIDABLE = re.compile(
     re.IGNORECASE,
 )
 _ELSEWHERE = re.compile(
-    r"\b(?:the\s+(?:above|below|following|aforementioned|previous|former|latter)\b(?!\s*:)|aforementioned|"
+    r"\b(?:the\s+(?:above|below|aforementioned|previous)\b|the\s+following\b(?![^.?!]*:)|"
     r"as\s+(?:stated|described|defined|mentioned|noted|discussed|explained|listed|outlined)"
     r"(?:\s+(?:above|below|earlier|before|in)\b)?|"
     r"(?:see|listed|described|defined|stated|mentioned|given)\s+(?:above|below|earlier)|"
-    r"(?:section|article|chapter|clause|paragraph|appendix|rule|principle)\s+(?:\d+|[ivx]+\b))",
+    r"(?:section|article|chapter|clause|paragraph|appendix|rule|principle)\s+(?:\d+|[ivx]+)\b(?![ \t]*\n))",
     re.IGNORECASE,
 )
 _QUOTED = re.compile(r"(?P<before>\S*)\s*(?:“(?P<a>[^”]{2,40})”|\"(?P<b>[^\"]{2,40})\")")
@@ -111,7 +111,7 @@ def demands(text: str) -> str:
     sentence = questions[0] if questions else text
     for pattern in (_TWO_DEGREES, _TWO_VERBS):
         if (found := pattern.search(sentence)) and not _ASIDE.search(sentence[: found.start()]):
-            return found.group().strip(" ,?.!")
+            return str(found.group()).strip(" ,?.!")
     return ""
 
 

@@ -107,6 +107,7 @@ def test_words_that_no_judge_can_decide_are_found(text: str, words: list[str]) -
         ("Which answer follows section 3?", ["section 3"]),
         ("Which answer follows the list given below?", ["given below"]),
         ("Which answer keeps the following: be kind?", []),
+        ("A rule: Article 3\n\nAll are free.\n\nWhich answer keeps to it?", []),
         ("Which answer describes the room above the shop?", []),
     ],
 )
@@ -200,3 +201,10 @@ def test_any_text_can_be_linted(text: str) -> None:
     """No text stops it."""
     principle = Principle(id="p", objective="o", critique=f"c{text}", revision=f"r{text}", compare=f"w{text}")
     lint(Constitution(name="law", objectives={"o": "x"}, principles=(principle,)))
+
+
+def test_what_stands_in_several_texts_is_told_once() -> None:
+    """A template puts one rule into every text; four times the same finding would hide the others."""
+    rule = "Keep to section 3."
+    texts = {key: f"{rule} Which?" for key in ("critique", "revision", "compare", "instruct")}
+    assert [f.key for f in found(texts) if "section 3" in f.text] == ["principles[0].compare"]
