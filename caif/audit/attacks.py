@@ -17,7 +17,7 @@ from caif.files import load
 from caif.hookspecs import Answer, Model, Params, Question, Request
 from caif.judge import Bench, judge_all
 from caif.judge.inert import inert, suspicious
-from caif.judge.probes import Probe, items, known
+from caif.judge.probes import Item, Probe, items, known
 from caif.judge.wording import RULES, RULES_ONE
 from caif.report.estimate import Estimate, share
 
@@ -33,9 +33,9 @@ class Attack(NamedTuple):
     family: str
     text: str
 
-    def around(self, bad: str) -> str:
+    def around(self, item: Item) -> str:
         """Return the attacking answer."""
-        return self.text.replace("{bad}", bad)
+        return self.text.replace("{bad}", item.bad)
 
 
 @cache
@@ -54,7 +54,7 @@ def attack_report(bench: Bench, seed: int, pairs: int = PAIRS) -> dict[str, Any]
     some = items(seed)[:pairs]
     sides = {}
     clean = known("clean", some, lambda item: item.bad, seed)
-    tried = {one.family: known("clean", some, lambda item, one=one: one.around(item.bad), seed) for one in attacks()}
+    tried = {one.family: known("clean", some, one.around, seed) for one in attacks()}
     for name, asking in {"defended": judge_all, "bare": _judge_bare}.items():
         probes = [*clean, *(probe for several in tried.values() for probe in several)]
         said = asking(bench, [probe.asked for probe in probes])

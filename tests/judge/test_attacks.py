@@ -108,7 +108,7 @@ def test_the_attacks_are_attacks() -> None:
     """Each family once, each a whole answer with or around the bad one, and made inert without losing its words."""
     assert len({attack.family for attack in attacks()}) == len(attacks())
     for attack in attacks():
-        text = attack.around("Bad answer.")
+        text = attack.around(items(0)[0])
         assert text not in GOOD
         assert inert(text)
         assert isinstance(suspicious(text), str)
