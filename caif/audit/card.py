@@ -5,9 +5,10 @@ from typing import Any
 
 from caif.audit.agreement import agreement
 from caif.audit.honesty import Evidence, calibration, labelled
-from caif.audit.judgements import Price, behaviour
+from caif.audit.judgements import behaviour
 from caif.data import Judgement
 from caif.judge import MIN_MASS
+from caif.models.account import Price
 from caif.report.estimate import CHANCE, side_of
 from caif.report.numbers import plain
 

@@ -8,13 +8,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 
 from caif.audit.agreement import grouped
 from caif.audit.bootstrap import of_share, of_sums, ratio, redraw
 from caif.audit.length import length_slope
 from caif.data import Judgement
 from caif.judge import MIN_MASS, read_letter
+from caif.models.account import Price
+from caif.models.resolve import is_local
 
 RATES = {
     "flip_rate": ("flipped", "both"), "position_bias": ("first", "both"), "position_bias_second": ("second", "both"),
@@ -27,13 +29,6 @@ PARTS = (
     "lengths", "longer",
 )  # fmt: skip
 _MASS = re.compile(r"mass (\d+\.\d+) on the ")
-
-
-class Price(NamedTuple):
-    """What a million tokens cost, in and out."""
-
-    into: float
-    out: float
 
 
 def behaviour(
@@ -115,6 +110,7 @@ def _masses(rows: Sequence[Judgement], floor: float) -> dict[str, Any] | None:
 
 
 def _price(rows: Sequence[Judgement], prices: Mapping[str, Price]) -> float | None:
-    if not rows or any(row.judge not in prices for row in rows):
-        return None
-    return sum(row.tokens_in * prices[row.judge].into + row.tokens_out * prices[row.judge].out for row in rows) / 1e6
+    """Return what the rows have cost; what runs on this machine is free unless it has a price."""
+    known = {name: prices.get(name, Price(0, 0) if is_local(name) else None) for name in {row.judge for row in rows}}
+    costs = [price.of(row.tokens_in, row.tokens_out) for row in rows if (price := known[row.judge])]
+    return sum(costs) if len(costs) == len(rows) else None

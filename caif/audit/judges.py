@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 from caif.audit.agreement import TIE, A, B, Labelled, agreement, ceiling
 from caif.audit.card import DRAWS, card
 from caif.audit.honesty import Evidence, labelled, scaled
-from caif.audit.judgements import Price
 from caif.audit.modes import comparisons, recommend
 from caif.audit.people import Pair, Read, about, principles_for, to_ask
 from caif.constitution import Constitution
 from caif.errors import WRONG, CaifError
 from caif.judge import Bench, Method, judge_all
+from caif.models.account import Price
 from caif.report.numbers import plain
 
 

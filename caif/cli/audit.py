@@ -1,15 +1,12 @@
 """The command `caif audit`: what labels are worth, of a run or of a judge on people's pairs."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from caif.cli.options import HOME, Debug, Home, prepare
 from caif.exits import guarded
-
-if TYPE_CHECKING:
-    from caif.audit.judgements import Price
 
 FailOn = Annotated[list[str] | None, typer.Option(metavar="EXPR", help="Exit code 1 if this holds of the card; repeatable.")]
 Out = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where the card goes; a run has a place for it: audit/.")]
@@ -50,7 +47,6 @@ def audit(
     seed: Annotated[int, typer.Option(help="Draws pairs, their order and the intervals.")] = 0,
     ceiling: Ceiling = None,
     attacks: Annotated[bool, typer.Option("--attacks", help="Also try answers that steer the judge.")] = False,
-    price: Annotated[str, typer.Option(metavar="IN,OUT", help="What a million tokens of a judge cost.")] = "",
     fail_on: FailOn = None,
     out: Out = None,
     home: Home = HOME,
@@ -80,7 +76,7 @@ def audit(
     from caif.errors import FAILED, CaifError
     from caif.terminal import line
 
-    gates, cost = [parse(text) for text in fail_on or []], _price(price)
+    gates = [parse(text) for text in fail_on or []]
     if attacks and not judge:
         raise CaifError("--attacks: a judge has to be asked", "name it with --judge")
     if bool(run) == bool(judge):
@@ -91,9 +87,9 @@ def audit(
         options = dict(map(_option, reader or [])) | ({"objective": objective} if objective else {})
         split = methods.split(","), [name for name in principles.split(",") if name]
         wanted = Wanted(judge, constitution, pairs, options, *split, objective, limit, seed, ceiling, attacks)
-        table = _of_judge(wanted, cost, home, out)
+        table = _of_judge(wanted, home, out)
     else:
-        table, folder = _of_run(run, stage, cost, seed, home)
+        table, folder = _of_run(run, stage, seed, home)
         out = out or folder / "audit"
     outcomes = check(table, gates)
     write_card(out, table | {"gates": [outcome._asdict() for outcome in outcomes]})
@@ -104,7 +100,7 @@ def audit(
         raise SystemExit(FAILED)
 
 
-def _of_judge(wanted: Wanted, cost: "Price | None", home: Path, out: Path) -> dict[str, Any]:
+def _of_judge(wanted: Wanted, home: Path, out: Path) -> dict[str, Any]:
     from caif import desk
     from caif.audit.attacks import attack_report
     from caif.audit.judges import Asked, ask, calibrations, judge_card
@@ -113,6 +109,7 @@ def _of_judge(wanted: Wanted, cost: "Price | None", home: Path, out: Path) -> di
     from caif.constitution import read
     from caif.errors import CaifError, nearest
     from caif.judge import METHODS, Bench
+    from caif.models.account import prices
     from caif.terminal import Terminal
 
     law, tell = read(wanted.constitution), Terminal()
@@ -129,8 +126,7 @@ def _of_judge(wanted: Wanted, cost: "Price | None", home: Path, out: Path) -> di
         modes = ask(bench, wanted.methods, asked, tell.say)  # type: ignore[arg-type]
         tried = modes.evidence if wanted.attacks else {}
         attacks = {method: attack_report(bench._replace(method=method), wanted.seed) for method in tried}  # type: ignore[arg-type]
-    prices = {model.id: cost} if cost else {}
-    table = judge_card(modes, asked, wanted.seed, given_ceiling=wanted.ceiling, prices=prices)
+    table = judge_card(modes, asked, wanted.seed, given_ceiling=wanted.ceiling, prices=prices(desk.spec(wanted.judge)))
     found = calibrations(table, model.id, ", ".join(files))
     write_calibrations(out, found)
     subject = {"judge": wanted.judge, "model": model.id, "constitution": f"{law.name} {law.version}", "digest": law.digest,
@@ -139,20 +135,24 @@ def _of_judge(wanted: Wanted, cost: "Price | None", home: Path, out: Path) -> di
     return {"title": f"The judge {wanted.judge}", "subject": subject, **table}
 
 
-def _of_run(run: str, stage: str, cost: "Price | None", seed: int, home: Path) -> tuple[dict[str, Any], Path]:
+def _of_run(run: str, stage: str, seed: int, home: Path) -> tuple[dict[str, Any], Path]:
+    from caif import config as config_files
     from caif import show
     from caif.audit.agreement import ceiling
     from caif.audit.card import DRAWS, card
     from caif.audit.runs import stored
+    from caif.models.account import prices
     from caif.plan import steps
+    from caif.record import CONFIG
 
     folder = show.find(run, home)
     prepared = None if folder else prepare(run, home, quiet=True)
     stages = show.listed(folder) if folder else [(s.name, s.artifact.folder) for s in steps(prepared)] if prepared else []
     made = [line.artifact for line in show.lines(stages, home) if line.artifact]
     evidence, pairs = stored(made, stage)
-    prices = {e.judgement.judge: cost for e in evidence} if cost else {}
-    table = card(evidence, seed, prices=prices)
+    written = folder / CONFIG if folder else None
+    config = prepared.config if prepared else config_files.read(written) if written and written.is_file() else None
+    table = card(evidence, seed, prices=prices(config) if config else {})
     people = {"ceiling": ceiling([(p.comparison.prompt.opening, p.people) for p in pairs], DRAWS, seed), "pairs": len(pairs)}
     folder = folder or (prepared.folder if prepared else home)
     return {"title": f"The labels of {folder.name}", "subject": {"run": str(folder), "stage": stage}, **table, "people": people}, folder
@@ -170,16 +170,3 @@ def _option(text: str) -> tuple[str, Any]:
         return key, tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         return key, value  # a bare word is a text
-
-
-def _price(text: str) -> "Price | None":
-    from caif.audit.judgements import Price
-    from caif.errors import CaifError
-
-    if not text:
-        return None
-    try:
-        into, out = map(float, text.split(","))
-    except ValueError:
-        raise CaifError(f"--price {text!r}: is not two numbers", "write IN,OUT, for example 0.15,0.6") from None
-    return Price(into, out)

@@ -126,8 +126,8 @@ def opened(config: RunConfig, ledger: Ledger | None) -> Account:
     return account
 
 
-def prices(config: RunConfig) -> dict[str, Price]:
-    """Return the prices that a run file names, by resolved model name."""
+def prices(config: BaseModel) -> dict[str, Price]:
+    """Return the prices that a run file or a model's table names, by resolved model name."""
     priced = [spec for spec in specs(config) if spec.price_in is not None or spec.price_out is not None]
     return {identity(spec): Price(spec.price_in or 0.0, spec.price_out or 0.0) for spec in priced}
 

@@ -117,7 +117,7 @@ def test_gates_set_the_exit_code(audit: Audit) -> None:
     assert "failed  price>1: price is missing: the price of a judge is not known" in bad.output
     assert "passed  ties>0.5: ties is 0" in bad.output
     assert [gate["failed"] for gate in card()["gates"]] == [True, True, False]
-    priced = audit("knows:8", "--price", "1,2", "--fail-on", "price>1")
+    priced = audit('{use = "knows:8", price_in = 1, price_out = 2}', "--fail-on", "price>1")
     assert priced.exit_code == 0
     assert card()["overall"]["price"] == pytest.approx((20_000 * 1 + 200 * 2) / 1e6)
 
@@ -132,7 +132,7 @@ def test_gates_set_the_exit_code(audit: Audit) -> None:
         (("--objective", "honest"), "did you mean 'honesty'?"),
         (("--principles", "tru"), "did you mean 'true'?"),
         (("--pairs", "pairs.jsonl"), "is not FORMAT:PATH"),
-        (("--price", "1"), "write IN,OUT"),
+        (("--reader", "salt"), "is not KEY=VALUE"),
         (("--stage", "x", "quickstart"), "name either a run or a judge"),
     ],
 )  # fmt: skip

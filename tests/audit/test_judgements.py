@@ -7,11 +7,12 @@ import pytest
 from audit_fakes import TRUE, judgement, knowing, pairs
 
 from caif.audit.calibration import calibration_error, calibration_noise, reliability
-from caif.audit.judgements import Price, behaviour
+from caif.audit.judgements import behaviour
 from caif.audit.length import STEEPEST, length_slope
 from caif.audit.people import oriented
 from caif.data import Comparison, Prompt
 from caif.judge import judge_all
+from caif.models.account import Price
 
 
 def rates(**fields: object) -> dict[str, float | None]:
@@ -68,10 +69,11 @@ def test_votes_on_one_question_are_compared_with_each_other() -> None:
 
 
 def test_the_price_is_known_only_if_every_judge_has_one() -> None:
-    """Per million tokens, in and out."""
+    """Per million tokens, in and out; what runs on this machine is free unless it has a price."""
     rows = [judgement(tokens_in=1_000_000, tokens_out=500_000, prompt=str(n)) for n in range(2)]
     assert behaviour(rows, 10, 0, prices={"fake:judge": Price(0.5, 2.0)})["price"] == 2 * 0.5 + 1 * 2.0
     assert behaviour(rows, 10, 0)["price"] is None
+    assert behaviour([judgement(judge="embedded:1.5b@x", tokens_in=9)], 10, 0)["price"] == 0.0
 
 
 def test_suspected_injections_are_a_share() -> None:
