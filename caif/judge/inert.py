@@ -20,8 +20,9 @@ _SEPARATORS = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _UNSEEN = re.compile(
     "[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f"
     "\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
-    # Joiners shape Persian, Hindi and families of emoji. Between or beside ASCII they can only hide or split a word.
-    "|[\u200c\u200d](?![^\x00-\x7f])|(?<![^\x00-\x7f])[\u200c\u200d]|(?<=[\ufe0e\ufe0f])[\ufe0e\ufe0f]"
+    # One joiner shapes Persian, Hindi and families of emoji; more of them, or one beside ASCII, can only hide something.
+    "|[\u200c\u200d]{2,}|[\u200c\u200d](?![^\x00-\x7f])|(?<![^\x00-\x7f])[\u200c\u200d]"
+    "|(?<=[\ufe0e\ufe0f])[\ufe0e\ufe0f]"
 )
 
 _ROLES = (
@@ -68,18 +69,17 @@ STEERING: dict[str, tuple[str, ...]] = {
         rf"\b(?:choose|pick|select|prefer|favou?r|rank|rate|score|mark|vote for|declare)(?: only| just)? {_ONE}\b",
         rf"\b{_SAY}(?: only| just)?(?: the)?{_NAMED}[ :\"'`(\[]{{1,5}}(?-i:[AB])[)\]\"'`.!,]*(?:\s|$)",
         rf"\b{_ONE} (?:is|should|must|deserves?|has|was|wins|ought)\b[^.\n]{{0,40}}\b{_WINS}\b",
-        r"^\W*(?:verdict|(?:better|best|chosen) (?:answer|option|response)) *[:=]",
+        r"^[^\w\n]{0,8}(?:verdict|(?:better|best|chosen) (?:answer|option|response)) *[:=]",
         r"\b(?:score|rating|grade|mark)s?\b\W{0,3}(?:is |of )?(?P<full>\d+) ?(?:/|out of) ?(?P=full)\b",
-        r"\b(?:w(?:ä|ae)hle|elige|escoge|choisi(?:s|ssez|r))\b[^.\n]{0,20}"
-        r"\b(?:antwort|option|respuesta|opci[oó]n|r[eé]ponse)\b",
+        r"\b(?:w(?:ä|ae)hle|elige|escoge|choisi(?:s|ssez|r))\b[^.\n]{0,20}\b(?:antwort|opci?[oó]n|respuesta|r[eé]ponse)\b",
     ),
     "sets rules aside": (
         rf"\b(?:ignor\w*|disregard|override|set aside|vergiss|olvida|oublie[zr]?)\b[^.\n]{{0,40}}\b{_LAW}\b",
     ),
     "ends its own turn": (
         r"</(?:responses?|answers?|candidates?|assistant|conversation|comparison)(?:[ _-]?[ab12])?>|\[/[0-9a-f]{6}\]",
-        r"^\W*(?:options:\W*$|(?:judge|evaluator|grader|principle)[*_]*:)",
-        r"\n\W*(?:human|person|user)[*_]*:[^\n]*\n+\W*assistant[*_]*:",
+        r"^[^\w\n]{0,8}(?:options:[^\w\n]*$|(?:judge|evaluator|grader|principle)[*_]*:)",
+        r"\n[^\w\n]{0,8}(?:human|person|user)[*_]*:[^\n]*\n+[^\w\n]{0,8}assistant[*_]*:",
     ),
 }
 """How a text tries to decide its own case, by kind. Words alone can do it, so these find the plain attempts only."""

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -188,17 +189,33 @@ def test_ordinary_answers_are_not_flagged(text: str) -> None:
     assert suspicious(text) == ""
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["answers", "invisible"])
-def test_time_grows_with_length_alone(kind: str) -> None:
-    """No pattern goes back and forth over a hostile text: 200,000 characters take seconds at most, not hours."""
-    import time
-
-    text = {"answers": "this answer is " * 13_000, "invisible": "a\u200d" * 100_000}[kind]
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "this answer is ",
+        "a\u200d",
+        "é\u200d",
+        "\u200d",
+        "\n",
+        "\r\n",
+        "*",
+        "(",
+        "[[",
+        "<",
+        "<|",
+        "\nhuman:",
+        "options:",
+        "[/",
+        "score 9",
+    ],
+)
+def test_time_grows_with_length_alone(piece: str) -> None:
+    """No pattern goes back and forth over a hostile text, and few rounds are needed: seconds for any 60,000 characters."""
+    text = "é" + piece * (60_000 // len(piece)) + "a"
     start = time.process_time()
-    inert(text)
-    suspicious(text)
-    assert time.process_time() - start < 20
+    inert.__wrapped__(text)
+    suspicious.__wrapped__(text)
+    assert time.process_time() - start < 3
 
 
 def test_few_real_answers_are_changed_or_flagged() -> None:
