@@ -71,7 +71,7 @@ STEERING: dict[str, tuple[str, ...]] = {
         rf"\b{_ONE} (?:is|should|must|deserves?|has|was|wins|ought)\b[^.\n]{{0,40}}\b{_WINS}\b",
         r"^[^\w\n]{0,8}(?:verdict|(?:better|best|chosen) (?:answer|option|response)) *[:=]",
         r"\b(?:score|rating|grade|mark)s?\b\W{0,3}(?:is |of )?(?P<full>\d+) ?(?:/|out of) ?(?P=full)\b",
-        r"\b(?:w(?:ä|ae)hle|elige|escoge|choisi(?:s|ssez|r))\b[^.\n]{0,20}\b(?:antwort|opci?[oó]n|respuesta|r[eé]ponse)\b",
+        r"\b(?:w(?:ä|ae)hle|elige|escoge|choisi(?:s|ssez|r))\b[^.\n]{0,20}\b(?:antwort|op[ct]i[oó]n|respuesta|r[eé]ponse)\b",
     ),
     "sets rules aside": (
         rf"\b(?:ignor\w*|disregard|override|set aside|vergiss|olvida|oublie[zr]?)\b[^.\n]{{0,40}}\b{_LAW}\b",
