@@ -193,7 +193,8 @@ def _print_cases(table: dict[str, Any]) -> None:
     for case in table["not_passed"]:
         sure = "" if case["probability"] is None else f", P(better) {case['probability']:.2f}"
         orders = ", the orders disagree" if case["flipped"] else ""
-        line(f"\n{case['principle']}.cases[{case['case']}]: {case['outcome']}{sure}{orders} ({case['reason']})")
+        why = f" ({case['reason']})" if case["reason"] else ""
+        line(f"\n{case['principle']}.cases[{case['case']}]: {case['outcome']}{sure}{orders}{why}")
         line("\n".join(f"  {name}: {case[name]}" for name in ("prompt", "better", "worse")))
     if table["without_cases"]:
         line(f"\nWithout cases: {', '.join(table['without_cases'])}")

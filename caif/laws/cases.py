@@ -86,7 +86,7 @@ def _counted(tried: Sequence[Tried]) -> dict[str, Any]:
 
 def _shown(t: Tried) -> dict[str, Any]:
     what = {"principle": t.principle.id, "case": t.number, "outcome": t.outcome, "probability": t.probability}
-    what |= {"flipped": t.judgement.flipped, "reason": t.judgement.reason or t.judgement.verdict}
+    what |= {"flipped": t.judgement.flipped, "reason": t.judgement.reason}
     return what | {"prompt": brief(t.case.prompt), "better": brief(t.case.better), "worse": brief(t.case.worse)}
 
 

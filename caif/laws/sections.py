@@ -48,7 +48,7 @@ def markdown(text: str) -> tuple[str, list[Section]]:
     for line, is_code in _lines(text):
         if not is_code and (found := _HEADING.match(line)):
             headings.append(
-                Heading(place, place + len(line), len(found["marks"]), _unclosed(line[found.end() :].strip()))
+                Heading(place, place + len(line), len(found["marks"]), _bare(_unclosed(line[found.end() :].strip())))
             )
         place += len(line)
     return _cut(text, headings, _markdown_prose)
@@ -91,6 +91,11 @@ def _unclosed(title: str) -> str:
     return title if bare == title or bare[-1:].strip() else bare.rstrip()
 
 
+def _bare(said: str) -> str:
+    """Return what a line of Markdown says, without emphasis and links' addresses."""
+    return _EMPHASIS.sub(r"\2", _LINK.sub(r"\1", said)).strip()
+
+
 def _attributes(title: str) -> tuple[str, dict[str, str]]:
     """Part a title from the attributes behind it, `{#id key=value}`; other braces are part of the title."""
     before, brace, inside = title.rpartition("{")
@@ -113,7 +118,7 @@ def _markdown_prose(body: str) -> str:
     for block in re.split(r"\n[ \t\r]*\n", outside):
         said = block.strip("\n\r")
         if said.strip() and not _BESIDE.match(said):
-            kept.append(_EMPHASIS.sub(r"\2", _LINK.sub(r"\1", said)).strip())
+            kept.append(_bare(said))
     return "\n\n".join(filter(None, kept))
 
 

@@ -50,9 +50,7 @@ def from_set(document: object, name: str, objective: str) -> Constitution:
     ]
     about = f"The answer keeps to the principles of {name}."
     origin = Origin(kind="json", frame=_text(frame))
-    return Constitution.model_validate(
-        {"name": name, "origin": origin, "objectives": {objective: about}, "principles": principles}
-    )
+    return Constitution(name=name, origin=origin, objectives={objective: about}, principles=tuple(principles))
 
 
 def to_set(law: Constitution) -> object:

@@ -105,7 +105,9 @@ def demands(text: str) -> str:
     for. What stands in a clause about something else ("somebody who lies and harms others") is no demand on the
     answer.
     """
-    questions = [q.strip() for q in _QUESTION.findall(text) if _WHICH.search(q)]  # others may be quoted from elsewhere
+    questions: list[str] = [
+        q.strip() for q in _QUESTION.findall(text) if _WHICH.search(q)
+    ]  # others may be quoted from elsewhere
     if len(questions) > 1:
         return questions[1]
     sentence = questions[0] if questions else text
