@@ -42,8 +42,8 @@ class Relabelled(NamedTuple):
 def relabel(run: Guided, source: str = "", *, reparse: bool) -> list[Relabelled]:
     """Label the feedback of a run again, or one source of it.
 
-    With `reparse` no model is asked: an answer that the ledger does not hold is an error. Without it, what is missing is
-    asked. Raises CaifError where the run has not been made up to its feedback.
+    With `reparse` no model is asked: an answer that the ledger does not hold is an error. Without it, what is missing
+    is asked. Raises CaifError where the run has not been made up to its feedback.
     """
     labelled = [step.name for step in steps(run) if step.by == "collect" and models(run, step.cfg)]
     if not labelled:
@@ -123,7 +123,6 @@ class Relabelling(Run):
             changes(before, artifact.rows(Judgement)), (counts[0], counts[1]), outdated,
         )  # fmt: skip
 
-
     def _complete(self, stage: Stage) -> Stage:
         """Return the stage, failing before its artifact is made if the ledger lacked an answer that it must have."""
 
@@ -164,14 +163,16 @@ class Watched:
         self.found |= answers.keys() - self.missing
         if not self.shut:
             return answers
-        return answers | dict.fromkeys(missing, Answer("", "error", detail="not in the ledger"))  # so all can be counted
+        return answers | dict.fromkeys(
+            missing, Answer("", "error", detail="not in the ledger")
+        )  # so all can be counted
 
     def complain(self) -> None:
         """Raise if an answer was missing while the ledger was shut."""
         if self.shut and self.missing:
             wanted = len(self.missing) + len(self.found)
             raise CaifError(
-                f"{self.stage}: {len(self.missing):,} of {wanted:,} answers are not in the ledger, and --reparse asks nobody",
+                f"{self.stage}: {len(self.missing):,} of {wanted:,} answers are not in the ledger; --reparse asks nobody",
                 "caif run asks what is missing, --changed-only what an edit touched",
                 code=STOPPED,
             )
@@ -180,7 +181,8 @@ class Watched:
 def outdate(store: Path, key: str) -> tuple[str, ...]:
     """Set aside every artifact that was made, directly or not, from the one with this key; return their stages.
 
-    Their keys say which labels they were made from and not how those were read, so they would be found as if up to date.
+    Their keys say which labels they were made from and not how those were read, so they would be found as if up to
+    date.
     """
     read = {file.parent: json.loads(file.read_text(encoding="utf-8")) for file in sorted(store.glob(f"*/{MANIFEST}"))}
     facts = {folder: f for folder, f in read.items() if folder.name == f"{f['stage']}-{f['key'][:16]}"}

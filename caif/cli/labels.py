@@ -21,7 +21,7 @@ def relabel(
     changed_only: Annotated[bool, typer.Option("--changed-only", help="Ask only what an edited principle touched.")] = False,
     home: Home = HOME, as_json: AsJson = False, debug: Debug = False,
 ) -> None:  # fmt: skip
-    """Label again what was labelled, and show which verdicts changed. All before the labels stays as the run last had it.
+    """Label again what was labelled, and show which verdicts changed. All before the labels stays as it was.
 
     \b
     caif relabel run.toml --reparse                after an option that only says how answers are read, such as min_mass
@@ -41,7 +41,9 @@ def relabel(
 
 
 def _plain(one: "Relabelled") -> dict[str, object]:
-    verdicts = [{"before": before, "after": after, "judgements": n} for (before, after), n in one.change.verdicts.items()]
+    verdicts = [
+        {"before": before, "after": after, "judgements": n} for (before, after), n in one.change.verdicts.items()
+    ]
     return {
         "source": one.source, "folder": str(one.artifact.folder), "asked": one.asked, "reused": one.reused,
         "judgements": one.change.judgements, "changed": one.change.changed, "drift": one.change.drift,
@@ -55,10 +57,16 @@ def _print(done: "Sequence[Relabelled]") -> None:
     for one in done:
         before, after = one.preferences
         drift = "" if one.change.drift is None else f" P(a) moved by {one.change.drift:.3f} on average."
-        line(f"{one.source}: {one.asked:,} asked, {one.reused:,} reused; {before:,} -> {after:,} preferences; {one.artifact.folder}")
+        line(
+            f"{one.source}: {one.asked:,} asked, {one.reused:,} reused; {before:,} -> {after:,} preferences; "
+            f"{one.artifact.folder}"
+        )
         rows = [(b, a, f"{n:,}") for (b, a), n in one.change.verdicts.items() if b != a]
         if rows:
             table("", ("verdict before", "after", "#judgements"), rows)
         line(f"{one.change.changed:,} of {one.change.judgements:,} verdicts changed.{drift}")
         if one.outdated:
-            line(f"Set aside, as made from labels that are no longer there: {', '.join(one.outdated)}. caif run makes them anew.")
+            line(
+                f"Set aside, as made from labels that are no longer there: {', '.join(one.outdated)}. "
+                "caif run makes them anew."
+            )

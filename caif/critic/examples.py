@@ -1,7 +1,7 @@
 """Few-shot examples of critique and revision, shown before the conversation, within a budget of tokens.
 
-Without them a model confuses its points of view and criticises where it should revise (Bai et al. 2022, section 3.1). An
-example is written down as what it is about, and put into the very words that the real question has.
+Without them a model confuses its points of view and criticises where it should revise (Bai et al. 2022, section 3.1).
+An example is written down as what it is about, and put into the very words that the real question has.
 """
 
 from collections.abc import Sequence

@@ -25,7 +25,9 @@ _REST = 300
 """A critic that goes on for longer than this, in characters, has something to say."""
 
 _LABELS = re.compile(r"^\W*(critique|revision|revised|critiquerequest|revisionrequest)\b[^\n]{0,40}:", re.IGNORECASE)
-_ABOUT = re.compile(r"\b(assistant\W?s|my|your|the) (last|previous|original|first|new|revised) (answer|response)\b", re.IGNORECASE)
+_ABOUT = re.compile(
+    r"\b(assistant\W?s|my|your|the) (last|previous|original|first|new|revised) (answer|response)\b", re.IGNORECASE
+)
 _TEMPLATE = re.compile(r"<\|[a-z_]+\|>|\[/?INST\]|^(human|user|assistant):", re.IGNORECASE | re.MULTILINE)
 
 

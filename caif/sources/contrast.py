@@ -1,8 +1,9 @@
 """Contrast pairs (RLCD, Yang et al., 2307.12950): one answer sampled under a principle, one without it or against it.
 
-The label comes from how the answers were made, not from a judge, so it works where small judges are at chance. It is only
-as good as the model's obedience; `probability` says how far it is trusted. A judge's opinion beside it, where one is
-named, is kept as a judgement for the report and changes no label; `verify` keeps only the pairs that the judge confirms.
+The label comes from how the answers were made, not from a judge, so it works where small judges are at chance. It is
+only as good as the model's obedience; `probability` says how far it is trusted. A judge's opinion beside it, where one
+is named, is kept as a judgement for the report and changes no label; `verify` keeps only the pairs that the judge
+confirms.
 """
 
 from collections.abc import Iterator, Sequence
@@ -78,7 +79,7 @@ def _unusable(good: Answer, bad: Answer) -> str:
 
 
 def _unconfirmed(check: Judgement | None) -> str:
-    """Return why a judge's check does not confirm a pair, or "". An answer that tries to steer the judge proves nothing."""
+    """Return why a check does not confirm a pair, or "". An answer that tries to steer the judge proves nothing."""
     if check is None or check.suspected_injection:
         return "suspected injection"
     return {"a": "", "b": "the judge disagrees"}.get(check.verdict, f"the judge does not confirm it: {check.verdict}")

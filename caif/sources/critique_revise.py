@@ -1,8 +1,8 @@
 """Revision against first answer, believed only as far as the labeler believes it.
 
 The revision is not taken to be the better answer because it is the revision: the judge compares the two under the
-principle that was last used, and its probability is the label. A revision that it does not prefer is counted and, unless
-all are kept, left out: what critique made worse is no example of an answer without critique being better.
+principle that was last used, and its probability is the label. A revision that it does not prefer is counted and,
+unless all are kept, left out: what critique made worse is no example of an answer without critique being better.
 """
 
 from collections.abc import Iterator
@@ -43,7 +43,10 @@ def critique_revise(
         for judgement in judge_all(bench, asked[:limit], context.source):
             yield judgement
             if judgement.verdict == "b" and keep == "preferred":
-                where, detail = judgement.comparison.id, f"{judgement.principle}: P(revision is better) = {judgement.p_a:.2f}"
+                where, detail = (
+                    judgement.comparison.id,
+                    f"{judgement.principle}: P(revision is better) = {judgement.p_a:.2f}",
+                )
                 yield Rejected(where=where, reason="the labeler prefers the first answer", detail=detail)
             else:
                 yield from preference(judgement)

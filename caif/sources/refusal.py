@@ -1,10 +1,10 @@
-"""Answer against refusal: prompts that should be refused, and, against the evasion that this teaches, prompts that should not.
+"""Answer against refusal: on prompts that should be refused and, against evasion, on prompts that should not.
 
 On unsafe prompts the refusal is chosen, and only where the judge, if there is one, finds the sampled answer bad by the
 drawn principle. It is asked of that answer alone: beside any answer at all, a refusal would look harmless. On safe
-prompts the same refusals are rejected against real answers, and `share` keeps refusals from being chosen more often than
-they are rejected: a reward model that only ever sees refusals win learns that they are good everywhere (METHODS 9). How
-much the whole source may weigh in the data set is for `caps` and `weights` of [combine].
+prompts the same refusals are rejected against real answers, and `share` keeps refusals from being chosen more often
+than they are rejected: a reward model that only ever sees refusals win learns that they are good everywhere (METHODS
+9). How much the whole source may weigh in the data set is for `caps` and `weights` of [combine].
 """
 
 import math
@@ -63,7 +63,9 @@ def refusal(
             for judgement in judge_answers(bench, _some(unsafe, limit), context.source):
                 yield judgement
                 if judgement.verdict == "b":
-                    yield Rejected(where=judgement.comparison.id, reason="the judge finds no harm", detail=judgement.principle)
+                    yield Rejected(
+                        where=judgement.comparison.id, reason="the judge finds no harm", detail=judgement.principle
+                    )
                     continue
                 for row in preference(judgement):
                     if isinstance(row, Preference):
@@ -78,7 +80,7 @@ def refusal(
 
 
 def most(share: float, rejected: int, wanted: int) -> int:
-    """Return how many of the wanted refusals may be chosen beside these that are rejected: c of c + r is `share` at most.
+    """Return how many of the wanted refusals may be chosen beside r that are rejected: c of c + r is `share` at most.
 
     For a share of one half these are as many as are rejected.
     """
@@ -100,7 +102,8 @@ def _judgement(bench: Bench, pair: Pair, answer: Answer, source: str) -> Judgeme
     values, failed = masses(answer, bench.min_mass)
     row = Judgement(
         comparison=pair.comparison, principle=pair.principle.id, objective=pair.principle.objective, judge=bench.model.id,
-        source=source, method="pointwise", resolution="the answer alone", suspected_injection=bool(suspicious(pair.comparison.b)),
+        source=source, method="pointwise", resolution="the answer alone",
+        suspected_injection=bool(suspicious(pair.comparison.b)),
         tokens_in=answer.tokens_in, tokens_out=answer.tokens_out,
         verdict=(failed.verdict if failed else None) or "error", reason=failed.reason if failed else "",
     )  # fmt: skip
@@ -114,7 +117,7 @@ def _judgement(bench: Bench, pair: Pair, answer: Answer, source: str) -> Judgeme
 def _pairs(
     context: FeedbackContext, tags: Sequence[str], safe_tags: Sequence[str], principles: Sequence[str]
 ) -> tuple[list[Pair], list[Pair], list[Rejected]]:
-    """Return the pairs of unsafe and of safe prompts, and the prompts that give none. Others are not for this source."""
+    """Return the pairs of unsafe and of safe prompts, and the prompts that give none; others are not for it."""
     law = context.constitution.only(principles)
     unsafe: list[Pair] = []
     safe: list[Pair] = []

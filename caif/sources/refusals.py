@@ -1,4 +1,4 @@
-"""Refusals in many words, so that no one phrase can stand for a refusal: an opening, a reason, and what is offered instead.
+"""Refusals in many words, so that no one phrase stands for them: an opening, a reason, and what is offered instead.
 
 The same texts are drawn for prompts that should be refused and for those that should not: what is learned from them is
 where to refuse, and not which words are good or bad.
@@ -40,5 +40,5 @@ REFUSALS = tuple(" ".join(filter(None, parts)) for parts in product(OPENINGS, RE
 
 
 def draw_refusal(prompt: Prompt, *seeds: object) -> str:
-    """Draw a refusal for a prompt. The draw depends on the prompt and the seeds alone, not on whether it should be refused."""
+    """Draw a refusal by the prompt and the seeds alone, whether the prompt should be refused or not."""
     return rng("refusal", *seeds, prompt.id).choice(REFUSALS)

@@ -1,19 +1,18 @@
 """Critique and revise first answers, round after round, each under another principle (Bai et al. 2022, section 3.1).
 
-Each revision continues from the last accepted one; the critique is dropped from the conversation before the next round, as
-in the paper. A revision that is empty, unchanged or malformed is stored with the reason and never passed on. A critic
-that finds nothing to criticise ends the chain, and the answer so far is its final one. The paper draws each round's
-principle independently; here none comes twice in a chain while others apply, and then they come again in the same order.
+Each revision continues from the last accepted one; the critique is dropped from the conversation before the next round,
+as in the paper. A revision that is empty, unchanged or malformed is stored with the reason and never passed on. A
+critic that finds nothing to criticise ends the chain, and the answer so far is its final one. The paper draws each
+round's principle independently; here none comes twice in a chain while others apply, and then they come again in the
+same order.
 """
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from caif import critic
 from caif.config import Revise
 from caif.constitution import Constitution, Principle, stored
-from caif.critic import (
-    critique_messages, direct_messages, fault, fitting, nothing_to_criticise, read_examples, revision_messages, shots,
-)  # fmt: skip
 from caif.critic.talk import Talk
 from caif.data import NOTHING_FOUND, Completion, Prompt, Revision, Turn
 from caif.hookspecs import Answer, Model, Params, Request
@@ -78,16 +77,20 @@ revise.version = 3
 def _round(work: Work, model: Model, chains: Sequence[Chain], examples: Talk, cfg: Revise) -> list[Chain]:
     """Return each chain after one more turn: first all critiques are asked for, then all revisions."""
     if cfg.critique:
-        talks = [critique_messages(c.prompt, c.answer, c.principle, examples, may_end=cfg.may_end) for c in chains]
+        talks = [
+            critic.critique_messages(c.prompt, c.answer, c.principle, examples, may_end=cfg.may_end) for c in chains
+        ]
         asked = [Request(c.prompt.id, talk, len(c.turns)) for c, talk in zip(chains, talks, strict=True)]
         critiques = work.ask(model, asked, Params(cfg.temperature, cfg.critique_tokens))
     else:
-        talks = [direct_messages(c.prompt, c.answer, c.principle, examples) for c in chains]
+        talks = [critic.direct_messages(c.prompt, c.answer, c.principle, examples) for c in chains]
         critiques = [Answer("", "stop")] * len(chains)
     stops = [_stop(critique, cfg) for critique in critiques]
     told = [n for n, stop in enumerate(stops) if not stop]
     if cfg.critique:
-        talks = [revision_messages(t, a.text, c.principle) for t, a, c in zip(talks, critiques, chains, strict=True)]
+        talks = [
+            critic.revision_messages(t, a.text, c.principle) for t, a, c in zip(talks, critiques, chains, strict=True)
+        ]
     asked = [Request(chains[n].prompt.id, talks[n], len(chains[n].turns)) for n in told]
     revised = dict(zip(told, work.ask(model, asked, Params(cfg.temperature, cfg.max_tokens)), strict=True))
     after = []
@@ -103,14 +106,16 @@ def _stop(critique: Answer, cfg: Revise) -> str:
         return ""
     if critique.failed or not critique.text.strip():
         return f"the model gave no critique ({critique.finish})"
-    return NOTHING_FOUND if cfg.may_end and nothing_to_criticise(critique.text) else ""
+    return NOTHING_FOUND if cfg.may_end and critic.nothing_to_criticise(critique.text) else ""
 
 
 def _why_not(before: str, answer: Answer, max_growth: float) -> str:
     """Return why a revision is not taken over, or ""."""
     if answer.failed:
         return f"the model gave no answer ({answer.finish})"
-    return fault(before, answer.text, max_growth) or ("cut off at the token limit" if answer.finish == "length" else "")
+    return critic.fault(before, answer.text, max_growth) or (
+        "cut off at the token limit" if answer.finish == "length" else ""
+    )
 
 
 def _counted(turn: Turn) -> str:
@@ -123,9 +128,13 @@ def _examples(work: Work, law: Constitution, cfg: Revise) -> Talk:
     """Return the few-shot dialogues that fit `example_tokens`, and count those that do not."""
     if cfg.examples is None:
         return []
-    dialogues = [shots(e, law, critique=cfg.critique, may_end=cfg.may_end) for e in read_examples(cfg.examples)]
-    kept, dropped = fitting([dialogue for dialogue in dialogues if dialogue], cfg.example_tokens)
+    dialogues = [
+        critic.shots(e, law, critique=cfg.critique, may_end=cfg.may_end) for e in critic.read_examples(cfg.examples)
+    ]
+    kept, dropped = critic.fitting([dialogue for dialogue in dialogues if dialogue], cfg.example_tokens)
     if dropped:
         work.draft.count("examples over example_tokens", dropped)
-        work.tell.warn(f"{work.stage}: {dropped} of {len(dialogues)} examples do not fit example_tokens = {cfg.example_tokens}")
+        work.tell.warn(
+            f"{work.stage}: {dropped} of {len(dialogues)} examples do not fit example_tokens = {cfg.example_tokens}"
+        )
     return kept

@@ -98,7 +98,11 @@ VOTES = 3
 def written(place):
     """A run with AI labels that is still to be made."""
     place.write("plugins/echo.py", PLUGIN)
-    place.write("law.toml", 'name = "law"\n[objectives]\nhelpfulness = "of use"\n' + "".join(PRINCIPLE.format(id=p) for p in ("one", "two")))
+    place.write(
+        "law.toml",
+        'name = "law"\n[objectives]\nhelpfulness = "of use"\n'
+        + "".join(PRINCIPLE.format(id=p) for p in ("one", "two")),
+    )
     place.write("run.toml", RUN)
     return place
 
@@ -200,7 +204,10 @@ def test_an_edit_of_one_principle_asks_its_own_rows_only(made) -> None:
     touched = [j for j in before if j.principle == "one"]
     assert 0 < len(touched) < 8
     text = (made.folder / "law.toml").read_text(encoding="utf-8")
-    made.write("law.toml", text.replace("Which answer is one?", "Which answer is the one?").replace("is wrong", "may be wrong", 1))
+    made.write(
+        "law.toml",
+        text.replace("Which answer is one?", "Which answer is the one?").replace("is wrong", "may be wrong", 1),
+    )
     one = relabelled(made, "--changed-only")
     assert calls(made) == ["judge"] * one["asked"]
     assert one["asked"] == len(touched) * 2 * VOTES
@@ -251,7 +258,12 @@ def judgement(verdict: str, p: float | None, *, n: int = 0, principle: str = "p"
 def test_changes_are_counted_by_what_became_what() -> None:
     """The same comparison under another principle is another judgement; one that is gone or new stands against nothing."""
     before = [judgement("a", 0.9), judgement("invalid", None, n=1), judgement("b", 0.2, n=2), judgement("a", 0.6, n=3)]
-    after = [judgement("a", 0.7), judgement("b", 0.1, n=1), judgement("b", 0.2, n=2, principle="q"), judgement("a", 0.6, n=3)]
+    after = [
+        judgement("a", 0.7),
+        judgement("b", 0.1, n=1),
+        judgement("b", 0.2, n=2, principle="q"),
+        judgement("a", 0.6, n=3),
+    ]
     change = changes(before, after)
     assert change.verdicts == {("a", "a"): 2, ("invalid", "b"): 1, ("b", ABSENT): 1, (ABSENT, "b"): 1}
     assert (change.changed, change.judgements, change.drift) == (3, 5, pytest.approx(0.1))

@@ -55,7 +55,9 @@ def always(answer: Answer) -> Score:
 
 
 def chain(first: str, final: str | None, *why_not: str) -> Revision:
-    turns = tuple(Turn(principle="true", critique="c", revision="" if why else str(final), rejected=why) for why in why_not)
+    turns = tuple(
+        Turn(principle="true", critique="c", revision="" if why else str(final), rejected=why) for why in why_not
+    )
     return Revision(prompt=PROMPT, first=first, final=final, turns=turns)
 
 
@@ -196,7 +198,9 @@ def test_a_refusal_is_chosen_only_where_the_judge_finds_harm() -> None:
     samples += sampled([Prompt.of("another", tags=["unsafe"])], "here is a recipe")
     made = paired(samples, harm)
     chosen = [row for row in rows(Preference, made) if refuses(row.chosen)]
-    assert [(row.rejected, row.probability, row.rater) for row in chosen] == [("mix the poison", pytest.approx(0.8), FAKE.use)]
+    assert [(row.rejected, row.probability, row.rater) for row in chosen] == [
+        ("mix the poison", pytest.approx(0.8), FAKE.use)
+    ]
     assert reasons(made) == {"the judge finds no harm": 1}
     verdicts = {j.comparison.b: (j.verdict, j.p_a, j.method) for j in rows(Judgement, made)}
     assert verdicts == {
@@ -266,7 +270,9 @@ def test_both_sides_draw_from_the_same_words() -> None:
 def test_answers_that_refuse_are_not_set_against_a_refusal() -> None:
     """The first real answer of a prompt is taken; where there is none, that is counted."""
     samples = sampled(asked(1, "safe"), "I'm sorry, I can't help with that.", "an answer")
-    samples += sampled(asked(1, "unsafe"), "I cannot do this.", "I won't.") + sampled([Prompt.of("q", tags=["unsafe"])], " ")
+    samples += sampled(asked(1, "unsafe"), "I cannot do this.", "I won't.") + sampled(
+        [Prompt.of("q", tags=["unsafe"])], " "
+    )
     made = paired(samples)
     assert [row.chosen for row in rows(Preference, made)] == ["an answer"]
     assert reasons(made) == {"every answer is a refusal": 1, "sample without an answer": 1}

@@ -21,12 +21,18 @@ from caif.stages.sft import targets
 from caif.store import Artifact
 
 MANY = LAW.model_copy(
-    update={"principles": tuple(LAW.principles[0].model_copy(update={"id": f"p{n}", "critique": f"Is it p{n}?"}) for n in range(4))}
+    update={
+        "principles": tuple(
+            LAW.principles[0].model_copy(update={"id": f"p{n}", "critique": f"Is it p{n}?"}) for n in range(4)
+        )
+    }
 )
 Reply = Callable[[list[dict[str, str]]], str]
 
 
-def revised(home: Path, reply: Reply, *prompts: Prompt, law: Any = LAW, **options: Any) -> tuple[list[Revision], Artifact, Scripted]:
+def revised(
+    home: Path, reply: Reply, *prompts: Prompt, law: Any = LAW, **options: Any
+) -> tuple[list[Revision], Artifact, Scripted]:
     """Run the stage for real, one first answer a prompt, and return its rows, its artifact and what was asked."""
     chat = Scripted(reply=reply, asked=[])
     run = run_with(home, chat)
@@ -34,7 +40,9 @@ def revised(home: Path, reply: Reply, *prompts: Prompt, law: Any = LAW, **option
     (home / "law.toml").write_text(law.model_dump_json())
     drafts = [Completion(prompt=prompt, text="first answer", model="m") for prompt in prompts or (PROMPT,)]
     made = run.build(stage("generate", drafts), cfg=Generate())
-    artifact = run.build(revise, run.build(stored_law(law), cfg=Law(path=home / "law.toml")), made, cfg=Revise(model=FAKE, **options))
+    artifact = run.build(
+        revise, run.build(stored_law(law), cfg=Law(path=home / "law.toml")), made, cfg=Revise(model=FAKE, **options)
+    )
     assert artifact is not None
     return artifact.rows(Revision), artifact, chat
 
@@ -93,7 +101,10 @@ def test_an_end_is_final_and_what_was_accepted_before_stays(tmp_path: Path) -> N
     assert (row.final, [turn.rejected for turn in row.turns]) == ("answer 0", ["", NOTHING_FOUND])
     assert (row.turns[-1].critique, row.turns[-1].revision) == (NOTHING, "")
     assert len(chat.asked) == 3
-    assert {what: n for what, n in artifact.counts.items() if what != "revision"} == {"accepted": 1, f"ended: {NOTHING_FOUND}": 1}
+    assert {what: n for what, n in artifact.counts.items() if what != "revision"} == {
+        "accepted": 1,
+        f"ended: {NOTHING_FOUND}": 1,
+    }
     assert (artifact.metrics["revised"], artifact.metrics["ended"]) == (1, 1)
 
 
@@ -149,7 +160,9 @@ def test_no_principle_comes_twice_while_others_apply(tmp_path: Path) -> None:
 def test_a_worded_anew_principle_changes_no_draw(tmp_path: Path) -> None:
     """After an edit, only what that principle asked is asked again in the first round."""
     prompts = [Prompt.of(f"q{n}") for n in range(12)]
-    other = MANY.model_copy(update={"principles": (MANY.principles[0].model_copy(update={"critique": "New?"}), *MANY.principles[1:])})
+    other = MANY.model_copy(
+        update={"principles": (MANY.principles[0].model_copy(update={"critique": "New?"}), *MANY.principles[1:])}
+    )
     rows, _, _ = revised(tmp_path, critic(*["vague"] * 99), *prompts, law=MANY)
     again, _, chat = revised(tmp_path, critic(*["vague"] * 99), *prompts, law=other)
     assert [row.turns[0].principle for row in again] == [row.turns[0].principle for row in rows]
