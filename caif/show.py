@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from caif.api import Results
 from caif.errors import CaifError, nearest
-from caif.ledger import Ledger, Spent
 from caif.estimates import Estimate, total
+from caif.ledger import Ledger, Spent
 from caif.models.account import opened
 from caif.plan import Step
 from caif.record import STAGES, STOPPED
