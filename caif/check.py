@@ -14,9 +14,9 @@ from pydantic import BaseModel
 from caif import plan
 from caif.config import TUNED, Evaluate, ModelSpec, Part, Prompts, Revise, Reward, Rl, Source
 from caif.constitution import Constitution, read
+from caif.critic import read_examples
 from caif.data import Rejected
 from caif.errors import CaifError
-from caif.files import load
 from caif.hookspecs import FeedbackContext
 from caif.models import embedded, resolve
 from caif.run import Run
@@ -114,8 +114,9 @@ def _model(run: Run, spec: ModelSpec) -> list[str]:
 def _revise(cfg: Revise, law: Constitution | None) -> None:
     if law is not None:
         law.only(cfg.principles)
-    if cfg.examples is not None and "messages" not in load(cfg.examples):
-        raise CaifError(f"{cfg.examples}: has no key 'messages'", "give the turns as messages with role and content")
+    for example in read_examples(cfg.examples) if cfg.examples is not None else ():
+        if law is not None:
+            law.principle(example.principle)
 
 
 def _files(run: Run, cfg: Part) -> None:
@@ -140,6 +141,8 @@ def _source(run: Run, cfg: Source, made: Callable[..., Any], law: Constitution |
         law.only(names)
     if cfg.use == "ai-labeler" and (run.config.sample is None or run.config.sample.samples < 2):
         wrong.append("compares samples: [sample] with samples = 2 or more is missing")
+    if cfg.use == "refusal" and run.config.sample is None:
+        wrong.append("sets samples against refusals: [sample] is missing")
     if cfg.use == "critique-revise" and run.config.revise is None:
         wrong.append("compares revisions: [revise] is missing")
     if law is not None and cfg.use in ("pairs", "thumbs"):  # what else a plugin's source does with a path is its own affair

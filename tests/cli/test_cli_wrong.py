@@ -184,3 +184,26 @@ def test_check_of_a_good_run_finds_nothing(place) -> None:
     assert result.exit_code == 0, result.output
     assert "wrong" not in result.stdout
     assert not (place.folder / "caif-home").exists()
+
+
+@pytest.mark.parametrize(
+    ("examples", "complaint"),
+    [("x = 1\n", "examples: is required"), ('[[examples]]\nprinciple = "usefull"\n{}', "did you mean 'useful'")],
+)
+def test_examples_of_the_critic_are_read_beforehand(place, examples: str, complaint: str) -> None:
+    """The file's form, and whether the constitution has the principles that it names."""
+    rest = "".join(f'{name} = "Some text."\n' for name in ("prompt", "answer", "critique", "revision"))
+    place.write("shots.toml", examples.replace("{}", rest))
+    text = (place.folder / "run.toml").read_text(encoding="utf-8")
+    place.write("run.toml", text + '[revise]\nmodel = "echo"\nexamples = "shots.toml"\n')
+    result = place.caif("check", "run.toml")
+    assert result.exit_code == 2
+    assert complaint in result.stdout
+
+
+def test_refusals_need_samples(place) -> None:
+    """There is nothing to set a refusal against."""
+    text = (place.folder / "run.toml").read_text(encoding="utf-8")
+    without = text[: text.index("[sample]")] + '[[feedback]]\nuse = "refusal"\n'
+    place.write("run.toml", without)
+    assert "sets samples against refusals" in place.caif("check", "run.toml").stdout
