@@ -6,6 +6,7 @@ What models are asked is built around the section's own prose, as much of it as 
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
@@ -58,11 +59,12 @@ def slug(text: str, otherwise: str = "section") -> str:
 def unique(names: Sequence[str]) -> list[str]:
     """Return the names, a later one that stood before with the first free number behind it."""
     taken: set[str] = set()
+    last: Counter[str] = Counter()
     found = []
     for name in names:
-        new, n = name, 1
+        new = name
         while new in taken:
-            n += 1
+            last[name] = n = max(last[name], 1) + 1
             new = f"{name[: 63 - len(str(n))]}-{n}"
         taken.add(new)
         found.append(new)

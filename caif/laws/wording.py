@@ -71,7 +71,7 @@ _ELSEWHERE = re.compile(
     r"(?:section|article|chapter|clause|paragraph|appendix|rule|principle)\s+(?:\d+|[ivx]+)\b(?![ \t]*\n))",
     re.IGNORECASE,
 )
-_QUOTED = re.compile(r"(?P<before>\S*)\s*(?:“(?P<a>[^”]{2,40})”|\"(?P<b>[^\"]{2,40})\")")
+_QUOTED = re.compile(r"(?:“(?P<a>[^”]{2,40})”|\"(?P<b>[^\"]{2,40})\")")
 _SPEAKING = {
     "word",
     "words",
@@ -136,7 +136,8 @@ def elsewhere(text: str) -> list[str]:
 def quoted(text: str) -> Iterator[str]:
     """Yield the terms in quotes that are used as terms; words that an answer is to say are none."""
     for found in _QUOTED.finditer(text):
-        if found["before"].lower().strip(",.:;") not in _SPEAKING:
+        before = text[max(0, found.start() - 30) : found.start()].split()[-1:]
+        if not before or before[0].lower().strip(",.:;") not in _SPEAKING:
             yield found["a"] or found["b"]
 
 
