@@ -50,7 +50,7 @@ def print_card(table: Mapping[str, Any], folder: Path) -> None:
     groups = [("all", table["overall"])]
     for kind in ("sources", "judges", "methods", "principles"):
         groups += [(name, row) for name, row in table[kind].items() if len(table[kind]) > 1]
-    show(table["title"], columns, [(name, *_cells(row)) for name, row in groups])
+    show(table["title"], columns, [(name, *_cells(row)) for name, row in groups], _prevalence(table["overall"]))
     if recommended := table.get("recommendation"):
         line(f"Use: {recommended['method'] or 'none'} ({recommended['why']})")
     for method, why in (table.get("unavailable") or {}).items():
@@ -63,6 +63,15 @@ def print_card(table: Mapping[str, Any], folder: Path) -> None:
     for said in table["cautions"]:
         line(f"Caution: {said}")
     line(f"Card: {folder / PAGE}")
+
+
+def _prevalence(row: Mapping[str, Any]) -> str:
+    """Return how often each verdict was given: kappa is low where one of them prevails."""
+    if not row["pairs"]:
+        return "People said nothing of the answers that were judged here."
+    said = (f"{who} {', '.join(f'{name} {percent(part)}' for name, part in row['prevalence'][who].items())}"
+            for who in ("people", "judge") if row["prevalence"][who])  # fmt: skip
+    return f"Verdicts given: {'; '.join(said)}."
 
 
 def _attacked(tried: Mapping[str, Any], family: str) -> tuple[str, str, str]:

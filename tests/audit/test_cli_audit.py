@@ -78,7 +78,7 @@ def test_a_judge_that_is_right_four_times_of_five(audit: Audit) -> None:
     assert told["overall"]["position_bias"]["mean"] == 0.0 and told["overall"]["position_lean"]["mean"] == pytest.approx(0.4)
     assert list(told["principles"]) == ["true"]
     assert told["people"]["files"]["caif:pairs.jsonl"]["rejected"] == {"missing key": 1}
-    assert "Use: logprobs" in done.output
+    assert "Use: logprobs" in done.output and "Verdicts given: people a 5" in done.output
     fitted = json.loads((Path("card") / "calibration-logprobs.json").read_text())
     # Log-odds of 1 where the odds are 4 to 1: what divides them is 1 / log 4.
     assert fitted["temperature"] == pytest.approx(1 / 1.386, abs=0.2)

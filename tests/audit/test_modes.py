@@ -126,6 +126,16 @@ def test_calibration_against_a_loop() -> None:
     assert math.isfinite(log_odds(1.0)) and log_odds(0.5) == 0.0
 
 
+def test_a_judge_that_only_likes_the_first_place_is_at_chance_and_said_to_be_biased() -> None:
+    """Every comparison flips, every verdict is a tie, half of them are right, and no mode is recommended."""
+    asked = Asked({"file": read_pairs(pairs(40), 0)}, LAW, ("true",))
+    table = judge_card(ask(knowing(1.0, strength=0.0, lean=3.0), ["logprobs"], asked), asked, draws=200)
+    overall = table["overall"]
+    assert overall["position_bias"]["mean"] == overall["flip_rate"]["mean"] == overall["ties"]["mean"] == 1.0
+    assert overall["accuracy"]["mean"] == 0.5 and table["recommendation"]["method"] is None
+    assert any("different verdicts in 100%" in said for said in table["cautions"])
+
+
 def test_every_mode_judges_the_same_pairs_in_one_order() -> None:
     """Logprobs and pointwise of a judge that scores; what a method cannot do is a reason, and alone an error."""
     asked = Asked({"file": read_pairs(pairs(12, 2), 0)}, LAW, ("true", "short"))
