@@ -4,7 +4,6 @@ What it computes is in `caif.models.kernel`. A batch's randomness comes from its
 same answers in any process.
 """
 
-import gc
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,6 +17,7 @@ from pydantic import PrivateAttr
 from caif.errors import CaifError
 from caif.hookspecs import Answer, Params, Question, Request
 from caif.models.encode import answer_ids, prompt_ids
+from caif.models.memory import give_back
 
 if TYPE_CHECKING:
     import torch
@@ -90,7 +90,7 @@ class LocalChat(BaseChatModel):
         """Give the memory back, now and not at some later collection; the next use loads again."""
         if self._loaded is not None:
             self._loaded = None
-            gc.collect()
+            give_back()
 
     def batches(self, items: "Sequence[Request | Question]") -> list[list[int]]:
         """Return index batches. They depend on the whole list alone, so a resumed run cuts alike.

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from caif.models.memory import trim
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
@@ -43,13 +45,21 @@ def pack(model: "PreTrainedModel") -> None:
     """
     if model.device.type != "cpu" or model.dtype != torch.float32 or not works():
         return
-    for parent in list(model.modules()):
-        for name, child in list(parent.named_children()):
-            linear = _merged(child)
-            if type(linear) is torch.nn.Linear:
-                packed = Packed(linear)
-                packed._forward_pre_hooks = linear._forward_pre_hooks  # noqa: SLF001 - the hooks go with the layer
-                setattr(parent, name, packed)
+    _pack_below(model)
+
+
+def _pack_below(parent: torch.nn.Module) -> None:
+    found = False
+    for name, child in list(parent.named_children()):
+        linear = _merged(child)
+        if type(linear) is torch.nn.Linear:
+            packed, found = Packed(linear), True
+            packed._forward_pre_hooks = linear._forward_pre_hooks  # noqa: SLF001 - the hooks go with the layer
+            setattr(parent, name, packed)
+        else:
+            _pack_below(child)
+    if found:
+        trim()  # as their packed form comes the weights go, so that they are never there twice
 
 
 def _merged(layer: torch.nn.Module) -> torch.nn.Module:
