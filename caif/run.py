@@ -27,6 +27,7 @@ from caif.ledger import Ledger
 from caif.models import resolve
 from caif.models.account import Account, opened
 from caif.models.engine import Engine
+from caif.models.memory import give_back
 from caif.options import content_digest
 from caif.plugins import Plugins
 from caif.store import Artifact, Draft, Store, key_of, write_text
@@ -188,6 +189,7 @@ class Run:
             "counts": draft.counts, "metrics": metrics, "seconds": round(time.monotonic() - started, 2),
             "environment": environment(),
         }  # fmt: skip
+        give_back()
         return self.store.finish(draft, facts)
 
     def identity(self, cfg: Any) -> object:
