@@ -25,6 +25,9 @@ _UNSEEN = re.compile(
     "|(?<=[\ufe0e\ufe0f])[\ufe0e\ufe0f]"
 )
 
+_UNSEEN_ASCII = re.compile("[\x00-\x08\x0e-\x1b\x1f\x7f]")
+"""What the above finds in ASCII, which is most of all text, at a tenth of the time."""
+
 _ROLES = (
     "human|assistant|person|system|user|judge|evaluator|grader|options?|answer|response|verdict|principle|instructions?"
 )
@@ -99,12 +102,16 @@ def inert(text: str) -> str:
 
 
 def _once(text: str) -> str:
-    seen = _UNSEEN.sub("", _SEPARATORS.sub("\n", text))
+    seen = _visible(_SEPARATORS.sub("\n", text))
     if text.strip() and not seen.strip():
         return HIDDEN
     plain = seen.translate(_PLAIN)
     ends = {found.end() for marker in MARKERS.values() for found in marker.finditer(plain)}
     return " ".join(seen[start:end] for start, end in pairwise([0, *sorted(ends), len(seen)]))
+
+
+def _visible(text: str) -> str:
+    return (_UNSEEN_ASCII if text.isascii() else _UNSEEN).sub("", text)
 
 
 @lru_cache(4096)
@@ -113,9 +120,9 @@ def suspicious(text: str) -> str:
 
     A flag, no proof: it changes no verdict. Markers count only where an honest answer has no use for them.
     """
-    if found := _SMUGGLED.search(text):
+    if not text.isascii() and (found := _SMUGGLED.search(text)):  # all that it finds is beyond ASCII
         return f"hides characters: {found.group()!a}"
-    plain = unicodedata.normalize("NFKC", _UNSEEN.sub("", text))
+    plain = unicodedata.normalize("NFKC", _visible(text))
     for kind, pattern in _PLOYS.items():
         if found := pattern.search(plain):
             return f"{kind}: {' '.join(plain[found.start() : found.end() + 30].split())[:60]!r}"

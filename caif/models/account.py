@@ -66,13 +66,19 @@ NOTHING = Cost()
 
 @dataclass
 class Account:
-    """The account of one run. `prices` are by resolved model name; a local model without one is not counted at all."""
+    """The account of one run. `prices` are by resolved model name; a local model without one is not counted at all.
+
+    Without a limit nothing is counted while the run works: the ledger knows what was spent.
+    """
 
     run: str = ""
     budget: Budget = field(default_factory=Budget)
     prices: Mapping[str, Price] = field(default_factory=dict)
     spent: Cost = NOTHING
     held: Cost = NOTHING
+
+    def __post_init__(self) -> None:
+        self.limited = bool(self.budget.limits)
 
     def charge(self, model: str, calls: float, tokens_in: float, tokens_out: float) -> Cost:
         """Return what calls to a model are to this account."""
@@ -91,8 +97,11 @@ class Account:
         for model, (calls, tokens_in, tokens_out) in spent.items():
             self.spent = self.spent.plus(self.charge(model, calls, tokens_in, tokens_out))
 
-    async def hold(self, cost: Cost) -> Cost:
-        """Hold a call's cost, when there is room for it; raise Halt if there will be none."""
+    async def hold(self, model: str, tokens_in: float, tokens_out: float) -> Cost:
+        """Hold what a call may cost, when there is room for it; raise Halt if there will be none."""
+        if not self.limited:
+            return NOTHING
+        cost = self.charge(model, 1, tokens_in, tokens_out)
         while (limit := self._passed_by(cost)) and self.held.calls > 0:
             await asyncio.sleep(WAIT)
         return self._hold(cost, limit)
@@ -103,6 +112,8 @@ class Account:
 
     def settle(self, cost: Cost, model: str, *answers: Answer) -> None:
         """Put what answers did cost in the place of what was held for them; without any the call is not known to cost."""
+        if not self.limited:
+            return
         self.held = self.held.plus(cost, -1)
         for answer in answers:
             self.spent = self.spent.plus(self.charge(model, 1, answer.tokens_in, answer.tokens_out))

@@ -60,8 +60,7 @@ class Round:
         self.server, self.call, self.done, self.settings = server, call, done, server.settings
         self.gate = Gate(self.settings.concurrency)
         self.finished: list[int] = []
-        self.arrived: list[tuple[int, Answer]] = []
-        self.kept: asyncio.Future[None] | None = None
+        self.arrived: list[tuple[int, Answer, asyncio.Future[None]]] = []
         self.halt: Halt | None = None
 
     def run(self, rows: Sequence[Row]) -> Iterator[list[int]]:
@@ -107,34 +106,36 @@ class Round:
 
     async def _keep(self, row: int, answer: Answer) -> None:
         """Keep the answer before the next row is taken. Answers that arrive at one time are kept at once."""
-        self.arrived.append((row, answer))
-        if self.kept is None:
-            loop = asyncio.get_running_loop()
-            self.kept = loop.create_future()
+        loop = asyncio.get_running_loop()
+        kept: asyncio.Future[None] = loop.create_future()
+        if not self.arrived:
             loop.call_soon(self._keep_all)
-        await asyncio.shield(self.kept)
+        self.arrived.append((row, answer, kept))
+        await kept
 
     def _keep_all(self) -> None:
-        answers, kept = self.arrived, self.kept
-        self.arrived, self.kept = [], None
-        assert kept is not None  # set where this is scheduled
+        arrived, self.arrived = self.arrived, []
+        failure: Exception | None = None
         try:
-            self.done(answers)
+            self.done([(row, answer) for row, answer, _ in arrived])
+            self.finished += [row for row, *_ in arrived]
         except Exception as error:  # noqa: BLE001 - for those who wait: the disk may be full
-            kept.set_exception(error)
-        else:
-            self.finished += [row for row, _ in answers]
-            kept.set_result(None)
+            failure = error
+        for _, _, kept in arrived:
+            if kept.done():  # its worker was stopped while it waited
+                continue
+            kept.set_exception(failure) if failure else kept.set_result(None)
 
     async def _patiently(self, item: Any) -> Answer:
         """Ask until there is an answer. Being pushed back is the server's state, not the row's fault, and is no try."""
         attempt, tries, ends = 0, 0, time.monotonic() + self.settings.row_deadline
         while True:
             attempt += 1
-            ends += await self._turn(item)
+            tokens = self.server.gauge.tokens(characters(item.messages))
+            ends += await self.server.pace.turn(tokens + self.call.tokens_out)
             sent = time.monotonic()
             try:
-                answer = await self._once(item, min(self.settings.timeout, max(ends - sent, 0.0)))
+                answer = await self._once(item, tokens, min(self.settings.timeout, max(ends - sent, 0.0)))
             except CaifError:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever a server does, the row is told and the run goes on
@@ -153,29 +154,22 @@ class Round:
                 self.gate.success()
                 return answer if attempt == 1 or answer.detail else answer._replace(detail=_attempts(attempt))
 
-    async def _turn(self, item: Any) -> float:
-        """Wait until the server's limits allow a call, and return for how many seconds; no turn is given after the end."""
-        return await self.server.pace.turn(self._tokens_in(item) + self.call.tokens_out)
-
-    async def _once(self, item: Any, seconds: float) -> Answer:
-        """Make one call within the budget and the time there is."""
-        server, into, out = self.server, self._tokens_in(item), self.call.tokens_out
+    async def _once(self, item: Any, into: float, seconds: float) -> Answer:
+        """Make one call within the budget and the time there is; `into` is how many tokens it is taken to read."""
+        server, out = self.server, self.call.tokens_out
         if time.monotonic() > server.ends:
             raise Late(self.settings.stage_deadline)
-        held = await server.account.hold(server.account.charge(server.model.id, 1, into, out))
-        got: list[Answer] = []
+        held = await server.account.hold(server.model.id, into, out)
+        got: tuple[Answer, ...] = ()
         try:
             async with asyncio.timeout(seconds):
-                got.append(_priced(await self.call.one(item), into))
+                got = (_priced(await self.call.one(item), into),)
             return got[0]
         finally:
             server.account.settle(held, server.model.id, *got)
             for answer in got:
                 server.pace.correct(into + out, answer.tokens_in + answer.tokens_out)
                 server.gauge.learn(characters(item.messages), answer.tokens_in)
-
-    def _tokens_in(self, item: Any) -> float:
-        return self.server.gauge.tokens(characters(item.messages))
 
     def _backoff(self, attempt: int) -> float:
         return random.uniform(0.5, 1.0) * self.settings.backoff * 2.0 ** min(attempt - 1, LONGEST_BACKOFF)
