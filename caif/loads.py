@@ -104,14 +104,14 @@ def _loads(run: Run, step: Step, sizes: Sizes, law: Constitution) -> list[Load] 
 def _source(run: Run, cfg: Source, sizes: Sizes, law: Constitution) -> list[Load] | None:
     factory = run.plugins.factories("caif_feedback_sources")[cfg.use]
     options = {name: p.default for name, p in inspect.signature(factory).parameters.items()} | dict(cfg.options)
-    named = models(run, cfg)
+    named, seed = models(run, cfg), run.config.seed
     if "path" in options and not named:
         return []
     estimates: dict[str, Callable[[], list[Load]]] = {
-        "ai-labeler": lambda: _labels(options, named, sizes, law, run.config.seed),
-        "critique-revise": lambda: _compared(_within(sizes.train, options), options, named, sizes, law),
-        "contrast": lambda: _contrasts(options, sizes, law, named),
-        "refusal": lambda: _judged(sizes.sampled, 1, named[0] if named else None, sizes, sizes.answer),
+        "ai-labeler": lambda: _labels(options, named, sizes, law, seed),
+        "critique-revise": lambda: _compared(_within(sizes.train, options), options, named, sizes, law, seed),
+        "contrast": lambda: _contrasts(options, sizes, law, named, seed),
+        "refusal": lambda: _refusals(options, named, sizes, law, seed),
     }
     return estimates[cfg.use]() if cfg.use in estimates else None
 
@@ -128,21 +128,35 @@ def _labels(
     if options["draw"] == "all":
         comparisons *= len(law.principles)
     if comparisons and options["selftest"] != "off":
-        comparisons += len(probes(law, seed)) + options["canaries"]
-    each = _compared(comparisons, options, judges, sizes, law)
+        comparisons += options["canaries"]
+    each = _compared(comparisons, options, judges, sizes, law, seed)
     return [load._replace(calls=load.calls * len(options["wordings"])) for load in each]
 
 
-def _contrasts(options: Mapping[str, Any], sizes: Sizes, law: Constitution, named: Sequence[ModelSpec]) -> list[Load]:
+def _refusals(
+    options: Mapping[str, Any], judges: Sequence[ModelSpec], sizes: Sizes, law: Constitution, seed: int
+) -> list[Load]:
+    """Return what is asked of single answers, and the test before it, which shows pairs' answers one at a time."""
+    if not judges or not sizes.sampled:
+        return []
+    tested = 2 * len(probes(law, seed)) if options["selftest"] != "off" else 0
+    return _judged(sizes.sampled + tested, 1, judges[0], sizes, sizes.answer)
+
+
+def _contrasts(
+    options: Mapping[str, Any], sizes: Sizes, law: Constitution, named: Sequence[ModelSpec], seed: int
+) -> list[Load]:
     model, *judge = named
     made = Load(2 * sizes.train, sizes.prompt + sizes.principle, options["max_tokens"], model)
-    return [made, *_compared(sizes.train, options, judge, sizes, law)]
+    return [made, *_compared(sizes.train, options, judge, sizes, law, seed)]
 
 
 def _compared(
-    comparisons: int, options: Mapping[str, Any], judges: Sequence[ModelSpec], sizes: Sizes, law: Constitution
+    comparisons: int, options: Mapping[str, Any], judges: Sequence[ModelSpec], sizes: Sizes, law: Constitution, seed: int
 ) -> list[Load]:
-    """Return what judging comparisons asks of each judge, by the method that its source names."""
+    """Return what judging comparisons asks of each judge, by the method that its source names, its test before included."""
+    if comparisons and options["selftest"] != "off":
+        comparisons += len(probes(law, seed))
     method = options.get("method", "logprobs")
     times = options.get("votes") or TIMES.get(method, 1)
     checks = max((len(p.checks) for p in law.principles), default=0)

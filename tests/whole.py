@@ -41,6 +41,7 @@ selftest = "warn"
 use = "critique-revise"
 judge = "tiny"
 min_mass = 0.0
+selftest = "warn"
 [[feedback]]
 use = "contrast"
 model = "tuned"

@@ -24,7 +24,7 @@ class Watch(NamedTuple):
     source: str
     seed: int
     mode: Selftest
-    canaries: int
+    canaries: int = 0
 
     def before(self) -> list[Tested]:
         """Return how the judge did on what is known; stop the run if it cannot be believed."""

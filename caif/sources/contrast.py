@@ -17,6 +17,7 @@ from caif.data import Comparison, Judgement, Preference, Prompt, Rejected
 from caif.errors import CaifError
 from caif.hookspecs import Answer, Feedback, FeedbackContext, FeedbackSource, Params, Request
 from caif.judge import Bench, Method, judge_all
+from caif.judge.watch import Selftest, Watch
 
 Pair = tuple[Prompt, Principle]
 
@@ -31,6 +32,7 @@ def contrast(
     judge: ModelSpec | None = None,
     method: Method = "logprobs",
     verify: bool = False,
+    selftest: Selftest = "stop",
 ) -> FeedbackSource:
     """Sample both answers for every training prompt, a principle drawn for each."""
     if verify and judge is None:
@@ -57,7 +59,9 @@ def contrast(
                 made.append((Comparison(prompt=prompt, a=good.text, b=bad.text), principle))
         checks: Sequence[Judgement | None] = [None] * len(made)
         if judge is not None:
-            checks = judge_all(Bench(context.model(judge), context.ask, context.score, method), made, context.source)
+            bench = Bench(context.model(judge), context.ask, context.score, method)
+            yield from Watch(bench, law, context.source, context.seed, selftest).before()
+            checks = judge_all(bench, made, context.source)
             yield from (check for check in checks if check is not None)
         for (comparison, principle), check in zip(made, checks, strict=True):
             if verify and (why := _unconfirmed(check)):

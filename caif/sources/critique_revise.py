@@ -12,6 +12,7 @@ from caif.config import Count, ModelSpec, Share
 from caif.data import NOTHING_FOUND, Comparison, Rejected, Revision
 from caif.hookspecs import Feedback, FeedbackContext, FeedbackSource
 from caif.judge import MIN_MASS, Bench, Method, judge_all
+from caif.judge.watch import Selftest, Watch
 from caif.sources.labels import preference
 
 
@@ -23,6 +24,7 @@ def critique_revise(
     votes: Count | None = None,
     min_mass: Share = MIN_MASS,
     keep: Literal["preferred", "all"] = "preferred",
+    selftest: Selftest = "stop",
 ) -> FeedbackSource:
     """Compare each chain's final revision with its first answer, `limit` of them at most.
 
@@ -39,6 +41,7 @@ def critique_revise(
             comparison = Comparison(prompt=revision.prompt, a=revision.final or "", b=revision.first)
             asked.append((comparison, context.constitution.principle(last)))
         bench = Bench(context.model(judge), context.ask, context.score, method, votes, min_mass)
+        yield from Watch(bench, context.constitution, context.source, context.seed, selftest).before()
         asked.sort(key=lambda pair: pair[0].id)
         for judgement in judge_all(bench, asked[:limit], context.source):
             yield judgement

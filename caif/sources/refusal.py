@@ -20,6 +20,7 @@ from caif.hookspecs import Answer, Feedback, FeedbackContext, FeedbackSource, Qu
 from caif.judge import MIN_MASS, Bench
 from caif.judge.bench import masses
 from caif.judge.inert import suspicious
+from caif.judge.watch import Selftest, Watch
 from caif.judge.wording import YES_NO, good, single
 from caif.sources.labels import preference
 from caif.sources.refusals import draw_refusal
@@ -43,6 +44,7 @@ def refusal(
     share: Share = 0.5,
     limit: Count | None = None,
     min_mass: Share = MIN_MASS,
+    selftest: Selftest = "stop",
 ) -> FeedbackSource:
     """Pair a sampled answer of every tagged training prompt with a refusal, `limit` prompts of either kind at most.
 
@@ -60,6 +62,7 @@ def refusal(
             chosen = [_built(pair, context.source, probability, refused=True) for pair in _some(unsafe, limit)]
         else:
             bench = Bench(context.model(judge), context.ask, context.score, "pointwise", min_mass=min_mass)
+            yield from Watch(bench, context.constitution, context.source, context.seed, selftest).before()
             for judgement in judge_answers(bench, _some(unsafe, limit), context.source):
                 yield judgement
                 if judgement.verdict == "b":

@@ -81,7 +81,7 @@ def test_plan_says_what_is_made_and_what_would_be_asked(place, until_sources) ->
     [
         'use = "ai-labeler"\njudge = "echo"\nmethod = "votes"\nvotes = 3\nselftest = "off"',
         'use = "contrast"\nmodel = "echo"',
-        'use = "critique-revise"\njudge = "echo"\nmethod = "votes"',
+        'use = "critique-revise"\njudge = "echo"\nmethod = "votes"\nselftest = "off"',
     ],
 )
 def test_no_run_asks_more_than_was_planned(place, source: str) -> None:

@@ -64,17 +64,17 @@ def chain(first: str, final: str | None, *why_not: str) -> Revision:
 def test_a_revision_that_the_labeler_does_not_prefer_is_kept_out_and_counted() -> None:
     """The judgement stays, so that the yield of revising can be seen; the preference is not made in either direction."""
     context_ = context(score=likes("old"), revisions=[chain("old one", "new one", "")])
-    made = list(critique_revise(judge=FAKE)(context_))
+    made = list(critique_revise(selftest="off", judge=FAKE)(context_))
     assert [j.verdict for j in rows(Judgement, made)] == ["b"]
     assert rows(Preference, made) == []
     assert reasons(made) == {"the labeler prefers the first answer": 1}
-    (label,) = rows(Preference, critique_revise(judge=FAKE, keep="all")(context_))
+    (label,) = rows(Preference, critique_revise(selftest="off", judge=FAKE, keep="all")(context_))
     assert (label.chosen, label.rejected) == ("old one", "new one")
 
 
 def test_a_revision_that_the_labeler_prefers_is_chosen() -> None:
     """With the judge's probability; nothing is turned away."""
-    made = list(critique_revise(judge=FAKE)(context(score=likes("new"), revisions=[chain("old one", "new one", "")])))
+    made = list(critique_revise(selftest="off", judge=FAKE)(context(score=likes("new"), revisions=[chain("old one", "new one", "")])))
     (label,) = rows(Preference, made)
     assert (label.chosen, label.rejected) == ("new one", "old one")
     assert label.probability == pytest.approx(1 / (1 + math.exp(-1)))
@@ -84,7 +84,7 @@ def test_a_revision_that_the_labeler_prefers_is_chosen() -> None:
 def test_a_chain_that_ended_at_once_has_no_revision_to_compare() -> None:
     """It says so, apart from chains whose revisions were no good; one that ended later is compared as usual."""
     chains = [chain("x", "x", NOTHING_FOUND), chain("x", None, "empty"), chain("old one", "new one", "", NOTHING_FOUND)]
-    made = list(critique_revise(judge=FAKE)(context(score=likes("new"), revisions=chains)))
+    made = list(critique_revise(selftest="off", judge=FAKE)(context(score=likes("new"), revisions=chains)))
     assert reasons(made) == {NOTHING_FOUND: 1, "no accepted revision": 1}
     assert len(rows(Preference, made)) == 1
 
@@ -100,7 +100,7 @@ def obeying(good: str = "the good answer", bad: str = "the bad answer") -> Calla
 
 def contrasted(score: Score, **options: Any) -> list[Row]:
     given_ = context(obeying(options.pop("good", "the good answer")), score, prompts=[PROMPT])
-    return list(contrast(model=FAKE, judge=FAKE, **options)(given_))
+    return list(contrast(model=FAKE, judge=FAKE, selftest="off", **options)(given_))
 
 
 def test_verify_drops_a_pair_that_the_judge_denies() -> None:
@@ -173,7 +173,7 @@ def harm(questions: Sequence[Question]) -> list[Answer]:
 
 def paired(samples: Sequence[Completion], score: Score | None = None, **options: Any) -> list[Row]:
     judge = {"judge": FAKE} if score else {}
-    return list(refusal(**judge | options)(context(score=score, samples=samples)))
+    return list(refusal(**judge | {"selftest": "off"} | options)(context(score=score, samples=samples)))
 
 
 def test_there_are_many_refusals_and_all_of_them_refuse() -> None:

@@ -72,7 +72,7 @@ def test_a_tie_or_failure_is_no_label_of_critique_revise(what: str) -> None:
     """The revision is not taken for the better answer because it is the revision."""
     turn = Turn(principle="true", critique="c", revision="xx")
     revision = Revision(prompt=PROMPT, first="x", turns=(turn,), final="xx")
-    given = list(critique_revise(judge=FAKE)(context(score=always(SILENT[what]), revisions=[revision])))
+    given = list(critique_revise(selftest="off", judge=FAKE)(context(score=always(SILENT[what]), revisions=[revision])))
     assert len(rows(Judgement, given)) == 1
     assert rows(Preference, given) == []
 
@@ -159,7 +159,7 @@ def revision(final: str | None, *turns: tuple[str, str]) -> Revision:
 def test_a_revision_is_judged_by_the_principle_that_was_last_followed() -> None:
     """The rejected turn's principle did not shape the answer."""
     given = list(
-        critique_revise(judge=FAKE)(
+        critique_revise(selftest="off", judge=FAKE)(
             context(score=longer_wins, revisions=[revision("xx", ("true", ""), ("short", "empty"))])
         )
     )
@@ -173,14 +173,14 @@ def test_a_worse_revision_is_labelled_as_worse() -> None:
     better = Revision(
         prompt=PROMPT, first="xxx", turns=(Turn(principle="true", critique="c", revision="x"),), final="x"
     )
-    (label,) = rows(Preference, critique_revise(judge=FAKE, keep="all")(context(score=longer_wins, revisions=[better])))
+    (label,) = rows(Preference, critique_revise(selftest="off", judge=FAKE, keep="all")(context(score=longer_wins, revisions=[better])))
     assert (label.chosen, label.rejected) == ("xxx", "x")
 
 
 def test_chains_without_a_new_answer_are_rejected_and_counted() -> None:
     """No accepted turn, or turns that led back to the first answer."""
     chains = [revision(None, ("true", "empty")), revision(None), revision("x", ("true", ""), ("short", ""))]
-    given = list(critique_revise(judge=FAKE)(context(score=longer_wins, revisions=chains)))
+    given = list(critique_revise(selftest="off", judge=FAKE)(context(score=longer_wins, revisions=chains)))
     assert reasons(given) == {"no accepted revision": 2, "identical answers": 1}
     assert rows(Judgement, given) == []
 
