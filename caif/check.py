@@ -19,6 +19,7 @@ from caif.data import Rejected
 from caif.errors import CaifError
 from caif.hookspecs import FeedbackContext
 from caif.models import embedded, resolve
+from caif.models.account import unpriced
 from caif.run import Run
 
 SPARE = 200_000_000
@@ -66,6 +67,9 @@ def check(run: Run, stages: Collection[str] | None = None) -> Findings:
     sections = {name: cfg for name, cfg in sections.items() if stages is None or name in stages}
     for name, cfg in sections.items():
         _section(run, found, name, cfg, law)
+    if config.budget.limits:
+        with found.of("budget") as wrong:
+            wrong += unpriced(config)
     if {"sft", "reward", "rl"} & set(sections):
         with found.of("training") as wrong:
             from caif.training.options import check as trainers

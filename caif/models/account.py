@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
-from caif.config import Budget, ModelSpec, RunConfig
+from caif.config import TUNED, Budget, ModelSpec, RunConfig
 from caif.errors import STOPPED, CaifError
 from caif.hookspecs import Answer
 from caif.ledger import Ledger, Spent
@@ -141,6 +141,15 @@ def prices(config: BaseModel) -> dict[str, Price]:
     """Return the prices that a run file or a model's table names, by resolved model name."""
     priced = [spec for spec in specs(config) if spec.price_in is not None or spec.price_out is not None]
     return {identity(spec): Price(spec.price_in or 0.0, spec.price_out or 0.0) for spec in priced}
+
+
+def unpriced(config: RunConfig) -> list[str]:
+    """Return the servers' models that a budget of money cannot count, as lines."""
+    if config.budget.money is None:
+        return []
+    names = {identity(spec) for spec in specs(config) if spec.use != TUNED}
+    missing = sorted(name for name in names if not is_local(name) and name not in prices(config))
+    return [f"money is set and {name} has no price; give it price_in and price_out, 0 if it is free" for name in missing]
 
 
 def specs(value: Any) -> Iterator[ModelSpec]:
