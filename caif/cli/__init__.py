@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from caif.cli import audit, constitutions, differences, runs
+from caif.cli import audit, constitutions, differences, labels, runs
 
 HELP = """Turn a constitution into a trained model, and see what each principle did.
 
@@ -29,7 +29,7 @@ laws = typer.Typer(
 )  # fmt: skip
 app.add_typer(laws, name="constitution")
 
-for command in (runs.run, runs.plan, runs.check, runs.show, audit.audit, runs.plugins):
+for command in (runs.run, runs.plan, runs.check, runs.show, labels.relabel, audit.audit, runs.plugins):
     app.command()(command)
 for command in (constitutions.check, constitutions.lint, constitutions.test, constitutions.export, differences.diff):
     laws.command()(command)

@@ -37,7 +37,11 @@ def test_what_was_asked_before_is_found_and_not_asked_again(tmp_path: Path) -> N
 
 def test_a_home_has_one_desk_at_a_time(tmp_path: Path) -> None:
     """Whoever comes second is told who holds it, and can go on later."""
-    with desk.at(tmp_path, "test"), pytest.raises(CaifError, match="is in use by process") as caught, desk.at(tmp_path, "x"):
+    with (
+        desk.at(tmp_path, "test"),
+        pytest.raises(CaifError, match="is in use by process") as caught,
+        desk.at(tmp_path, "x"),
+    ):
         pass
     assert caught.value.code == STOPPED
 
