@@ -223,15 +223,23 @@ def test_injected_answers_hide_the_clean_twins_of_the_bad_ones() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "fit"), [("embedded:0.5b", False), ("embedded:1.5b", True)])
-def test_the_embedded_judges(name: str, fit: bool, tmp_path: Path) -> None:
-    """The half-billion model is refused on open questions, the larger one passes."""
+@pytest.mark.parametrize(
+    ("name", "wrong"), [("embedded:0.5b", {"known answers"}), ("embedded:1.5b", {"negated"})], ids=["0.5b", "1.5b"]
+)
+def test_the_embedded_judges(name: str, wrong: set[str], tmp_path: Path) -> None:
+    """The half-billion model is refused on open questions; the larger one knows good from bad but not the contrary question.
+
+    Measured for the larger one on 2026-11-22: 16 of the 17 other known answers right; on the contrary of the principle
+    too little of its probability is on the options at all.
+    """
     from caif.desk import at
 
     law = read(Path(__file__).parents[2] / "constitutions" / "general.toml")
     with at(tmp_path, "selftest") as desk:
         bench = Bench(desk.model(name), desk.ask, desk.score)
-        assert all(finding.passed for finding in selftest(partial(judge_all, bench), law, 0)) is fit
+        failed = {finding.check for finding in selftest(partial(judge_all, bench), law, 0) if not finding.passed}
+    assert wrong <= failed
+    assert name == "embedded:0.5b" or failed == wrong
 
 
 def test_findings_need_no_more_than_judgements() -> None:
