@@ -26,7 +26,10 @@ def prompt_ids(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Mapping[
     """
     if [m["role"] for m in messages] == [RAW]:
         first = list(tokenizer("")["input_ids"])[:1]
-        return [*(first if first == [tokenizer.bos_token_id] else []), *answer_ids(tokenizer, messages[0]["content"], ended=False)]
+        return [
+            *(first if first == [tokenizer.bos_token_id] else []),
+            *answer_ids(tokenizer, messages[0]["content"], ended=False),
+        ]
     safe = [{"role": m["role"], "content": inert(tokenizer, m["content"])} for m in messages]
     ids: Any = tokenizer.apply_chat_template(
         safe,

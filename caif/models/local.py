@@ -124,9 +124,7 @@ class LocalChat(BaseChatModel):
             return ids[-1] in ends or (bool(params.stop) and any(stop in tokenizer.decode(ids) for stop in params.stop))
 
         said = decode(model, prompts, params.max_tokens, params.temperature, seed, ended)
-        return [
-            _answer(tokenizer, ids, ends, params, len(prompt)) for ids, prompt in zip(said, prompts, strict=True)
-        ]
+        return [_answer(tokenizer, ids, ends, params, len(prompt)) for ids, prompt in zip(said, prompts, strict=True)]
 
     def score(self, questions: Sequence[Question]) -> list[Answer]:
         """Return each choice's log-probability by teacher forcing; all tokens of a choice count, and nothing after it."""
@@ -178,7 +176,7 @@ def _answer(
 ) -> Answer:
     ended = bool(ids) and ids[-1] in ends
     kept = ids[:-1] if ended else ids
-    text = tokenizer.decode(kept, skip_special_tokens=True)
+    text = str(tokenizer.decode(kept, skip_special_tokens=True))
     for stop in params.stop:
         if stop in text:
             text, ended = text.split(stop, 1)[0], True

@@ -5,6 +5,8 @@ weights on the same cores (tests/bench/bench_pack.py prints the ratio). The oper
 is compared with the ordinary one before anything is replaced, and any disagreement leaves the model as it was.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
@@ -43,23 +45,50 @@ def pack(model: "PreTrainedModel") -> None:
 
     Only for inference, and only in float32: there a merged adapter is exact to the last digits, in bfloat16 it is not.
     """
-    if model.device.type != "cpu" or model.dtype != torch.float32 or not works():
-        return
-    _pack_below(model)
+    if _gains(model):
+        for parent, name, layer in _layers(model):
+            linear = _merged(layer)
+            if type(linear) is torch.nn.Linear:
+                setattr(parent, name, _packed(linear))
+                trim()  # else the weights replaced so far stay with the allocator, and memory peaks at twice the model
 
 
-def _pack_below(parent: torch.nn.Module) -> None:
-    found = False
-    for name, child in list(parent.named_children()):
-        linear = _merged(child)
-        if type(linear) is torch.nn.Linear:
-            packed, found = Packed(linear), True
-            packed._forward_pre_hooks = linear._forward_pre_hooks  # noqa: SLF001 - the hooks go with the layer
-            setattr(parent, name, packed)
+@contextmanager
+def packed(model: "PreTrainedModel") -> Iterator[None]:
+    """Do the same for a while, and leave layers and adapters as they were: for what a model says during its training."""
+    replaced: list[tuple[torch.nn.Module, str, torch.nn.Module]] = []
+    try:
+        with torch.no_grad():
+            for parent, name, layer in list(_layers(model)) if _gains(model) else []:
+                linear = _copied(layer)
+                if type(linear) is torch.nn.Linear:
+                    replaced.append((parent, name, layer))
+                    setattr(parent, name, _packed(linear))
+        yield
+    finally:
+        for parent, name, layer in replaced:
+            setattr(parent, name, layer)
+
+
+def _gains(model: "PreTrainedModel") -> bool:
+    return model.device.type == "cpu" and model.dtype == torch.float32 and works()
+
+
+def _layers(module: torch.nn.Module) -> Iterator[tuple[torch.nn.Module, str, torch.nn.Module]]:
+    """Yield every linear or adapted layer with its parent and name, but not what an adapted layer is made of."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    for name, child in list(module.named_children()):
+        if isinstance(child, (torch.nn.Linear, BaseTunerLayer)):
+            yield module, name, child
         else:
-            _pack_below(child)
-    if found:
-        trim()  # as their packed form comes the weights go, so that they are never there twice
+            yield from _layers(child)
+
+
+def _packed(linear: torch.nn.Linear) -> Packed:
+    packed = Packed(linear)
+    packed._forward_pre_hooks = linear._forward_pre_hooks  # noqa: SLF001 - the hooks go with the layer
+    return packed
 
 
 def _merged(layer: torch.nn.Module) -> torch.nn.Module:
@@ -70,3 +99,18 @@ def _merged(layer: torch.nn.Module) -> torch.nn.Module:
         return layer
     layer.merge()
     return layer.get_base_layer()
+
+
+def _copied(layer: torch.nn.Module) -> torch.nn.Module:
+    """Return a linear layer that computes what an adapted one does, any other layer as it is."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    if not isinstance(layer, BaseTunerLayer):
+        return layer
+    base = layer.get_base_layer()
+    if type(base) is not torch.nn.Linear or layer.disable_adapters or layer.merged:
+        return layer
+    linear = torch.nn.Linear(1, 1, bias=False)
+    deltas = [layer.get_delta_weight(name) for name in layer.active_adapters if name in layer.lora_A]
+    linear.weight, linear.bias = torch.nn.Parameter(sum(deltas, base.weight)), base.bias
+    return linear

@@ -1,5 +1,5 @@
-"""TRL's GRPO trainer with three changes: prompts encoded as everywhere in caif, only answers multiplied with the output
-matrix, and the KL of whole answers logged."""
+"""TRL's GRPO trainer with four changes: prompts encoded as everywhere in caif, answers sampled by caif's own decoding,
+prompts computed once a group and only answers multiplied with the output matrix, and the KL of whole answers logged."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,9 @@ from trl import GRPOConfig, GRPOTrainer
 from trl.kernels import ChunkedLogProbFunction
 
 from caif.models.encode import prompt_ids
+from caif.models.kernel.attention import attending, hidden
+from caif.models.kernel.decoding import decode
+from caif.models.pack import packed
 from caif.run import Tell
 from caif.training.guards import Finite
 from caif.training.progress import Progress, steps_of
@@ -35,6 +38,21 @@ class Grpo(GRPOTrainer):
     def _tokenize_prompts(self, prompts: list[Any]) -> tuple[list[list[int]], None, dict[str, Any]]:
         """Encode prompts as for every other question to the model, with control tokens in them made inert."""
         return [prompt_ids(self._tokenizer, prompt) for prompt in prompts], None, {}
+
+    def _generate_single_turn(
+        self, prompt_ids: list[list[int]], *_: Any, **__: Any
+    ) -> tuple[list[list[int]], list[list[float]] | None]:
+        """Sample answers; the draws come from the trainer's seed, by way of torch's own generator."""
+        inner = self.accelerator.unwrap_model(self.model_wrapped).get_base_model()
+        seed, ends = int(torch.randint(2**31, (1,))), set(self.eos_token_ids)
+        training = inner.training
+        inner.eval()
+        with packed(inner), attending(inner):
+            said = decode(
+                inner, prompt_ids, self.max_completion_length, self.temperature, seed, lambda ids: ids[-1] in ends
+            )
+        inner.train(training)
+        return said, None
 
     def _get_per_token_logps_and_entropies(
         self,
@@ -70,14 +88,16 @@ class Grpo(GRPOTrainer):
     def _answers_logps(self, model: Any, ids: Tensor, mask: Tensor, keep: int) -> tuple[Tensor, Tensor]:
         """Return log-probabilities and entropies of the last `keep` tokens, 0 where there is none."""
         inner = self.accelerator.unwrap_model(model).get_base_model()
-        with self.accelerator.autocast():
-            hidden = inner.base_model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
-            real = mask[:, -keep:].bool()
+        real = mask[:, -keep:].bool()
+        sequences = [row[seen.bool()].tolist() for row, seen in zip(ids, mask, strict=True)]
+        with self.accelerator.autocast(), attending(inner):
+            states, paths = hidden(inner, sequences)
+            before = [path[len(path) - n - 1 : -1] for path, n in zip(paths, real.sum(-1).tolist(), strict=True)]
             head = inner.get_output_embeddings()
-            # Picking by mask makes the rows contiguous: a strided slice is many times slower in bfloat16 on a CPU.
+            # Picking makes the rows contiguous: a strided slice is many times slower in bfloat16 on a CPU.
             logps, entropies, *_ = ChunkedLogProbFunction.apply(
-                hidden[:, -keep - 1 : -1][real], head.weight, head.bias, ids[:, -keep:][real], self.temperature,
-                VOCABULARY_AT_ONCE, None, 1.0, ("entropy",),
+                states[[place for places in before for place in places]], head.weight, head.bias,
+                ids[:, -keep:][real], self.temperature, VOCABULARY_AT_ONCE, None, 1.0, ("entropy",),
             )  # fmt: skip
         empty = torch.zeros(real.shape, dtype=logps.dtype, device=logps.device)
         return empty.masked_scatter(real, logps), empty.masked_scatter(real, entropies)

@@ -46,16 +46,15 @@ def main() -> None:
     given = cli.parse_args()
     path, asked = folder(ModelSpec(use=given.model)), talks(given.chains)
     chat = LocalChat(folder=path)
-    model, tokenizer = chat.parts()
+    tokenizer = chat.parts()[1]
 
     def ours(talk: list[Talk], tokens: int) -> list[str]:
         prompts = [prompt_ids(tokenizer, t) for t in talk]
-        return tokenizer.batch_decode(decode(model, prompts, tokens, 1.0, 0, lambda _: False))
+        return tokenizer.batch_decode(decode(chat.parts()[0], prompts, tokens, 1.0, 0, lambda _: False))
 
     print(f"{given.model} in {precision()}, {torch.get_num_threads()} threads, matrix products at {peak():.0f} GFLOP/s")
     mine = clock(given.chains, lambda: chains(asked, ours))
     print(f"caif: {given.chains} chains in step, {60 * mine.per_second:.1f} chains a minute")
-    del model
     chat.release()
     rival = plain(path)
 
@@ -64,7 +63,9 @@ def main() -> None:
         return [tokenizer.decode(by_transformers(rival, [prompt], tokens)[0, len(prompt) :])]
 
     other = clock(given.rival, lambda: [chains([talk], theirs) for talk in asked[: given.rival]])
-    print(f"one at a time: {60 * other.per_second:.1f} chains a minute; caif is {mine.per_second / other.per_second:.1f} times as fast")
+    print(
+        f"one at a time: {60 * other.per_second:.1f} a minute; caif is {mine.per_second / other.per_second:.1f} times as fast"
+    )
 
 
 if __name__ == "__main__":

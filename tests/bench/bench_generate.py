@@ -32,7 +32,9 @@ def by_transformers(model: object, prompts: list[list[int]], tokens: int) -> obj
     width = max(map(len, prompts))
     ids = torch.tensor([[0] * (width - len(p)) + p for p in prompts], device=model.device)  # type: ignore[attr-defined]
     mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=ids.device)
-    config = GenerationConfig(max_new_tokens=tokens, min_new_tokens=tokens, do_sample=True, top_k=0, repetition_penalty=1.0, pad_token_id=0)
+    config = GenerationConfig(
+        max_new_tokens=tokens, min_new_tokens=tokens, do_sample=True, top_k=0, repetition_penalty=1.0, pad_token_id=0
+    )
     with torch.inference_mode():
         return model.generate(ids, attention_mask=mask, generation_config=config)  # type: ignore[attr-defined]
 
@@ -46,24 +48,24 @@ def main() -> None:
     given = cli.parse_args()
     path, written = folder(ModelSpec(use=given.model)), given.rows * given.tokens
     chat = LocalChat(folder=path)
-    model, tokenizer = chat.parts()
-    prompts = [prompt_ids(tokenizer, talk) for talk in talks(given.rows)]
+    prompts = [prompt_ids(chat.parts()[1], talk) for talk in talks(given.rows)]
 
     def ours(tokens: int) -> None:
-        decode(model, prompts, tokens, 1.0, 0, lambda _: False)
+        decode(chat.parts()[0], prompts, tokens, 1.0, 0, lambda _: False)
 
     print(f"{given.model} in {precision()}, {torch.get_num_threads()} threads, matrix products at {peak():.0f} GFLOP/s")
     print(f"{given.rows} prompts of {sum(map(len, prompts)) / given.rows:.0f} tokens, {given.tokens} new tokens each")
-    decode(model, prompts[:2], 2, 1.0, 0, lambda _: False)
+    decode(chat.parts()[0], prompts[:2], 2, 1.0, 0, lambda _: False)
     reading = clock(given.rows, lambda: ours(1))
     mine = clock(written, lambda: ours(given.tokens))
     print(f"caif: {mine.per_second:.1f} tokens/s; reading the prompts took {reading.seconds / mine.seconds:.0%} of it")
-    del model
     chat.release()
     rival = plain(path)
     by_transformers(rival, prompts[:2], 2)
     theirs = clock(written, lambda: by_transformers(rival, prompts, given.tokens))
-    print(f"transformers: {theirs.per_second:.1f} tokens/s; caif is {mine.per_second / theirs.per_second:.1f} times as fast")
+    print(
+        f"transformers: {theirs.per_second:.1f} tokens/s; caif is {mine.per_second / theirs.per_second:.1f} times as fast"
+    )
 
 
 if __name__ == "__main__":

@@ -1,16 +1,16 @@
 """Labelling comparisons under many principles in both orders: caif's kernel beside a pass an evaluation, in one run.
 
-    python tests/bench/bench_score.py [--model embedded:0.5b] [--comparisons 64] [--principles 16] [--rival 8]
+    python tests/bench/bench_score.py [--model embedded:0.5b] [--comparisons 64] [--principles 16] [--rival 4]
 
-The rivals are timed on a sample of evaluations, since one pass each takes hours for all. All run in the precision that
+The rivals are timed on a sample of evaluations, since one pass each takes hours for all
+(padded batches hold 16 of them, if --rival is 8 or more). All run in the precision that
 caif loads models in; llama.cpp, where it is installed, in its own four bits.
 """
 
 import argparse
 import math
 import random
-from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from machine import Rate, clock, comparisons, high_water, peak, plain, text, weights
@@ -19,7 +19,7 @@ from caif.config import ModelSpec
 from caif.constitution import Principle
 from caif.hookspecs import Question
 from caif.judge import wording
-from caif.models.encode import prompt_ids
+from caif.models.encode import answer_ids, prompt_ids
 from caif.models.kernel.trie import lay_out
 from caif.models.local import LocalChat, precision
 from caif.models.resolve import folder
@@ -31,7 +31,9 @@ def questions(count: int, principles: int) -> list[Question]:
     """Return every comparison under every principle in both orders, the principle last."""
     rng = random.Random(1)
     rules = [
-        Principle(id=str(n), objective="o", compare=f"Which option is better if {text(rng, rng.randint(8, 30))[:-1].lower()}?")
+        Principle(
+            id=str(n), objective="o", compare=f"Which option is better if {text(rng, rng.randint(8, 30))[:-1].lower()}?"
+        )
         for n in range(principles)
     ]
     return [
@@ -54,6 +56,30 @@ def useful(model: Any, prompts: list[list[int]], batches: list[list[int]]) -> fl
     return total / 1e9
 
 
+class Ours(NamedTuple):
+    """What caif took and said, and how much memory the process held before and at most, in GB."""
+
+    rate: Rate
+    batches: list[list[int]]
+    said: dict[int, tuple[float, ...]]
+    held: float
+    top: float
+
+
+def score(chat: LocalChat, asked: list[Question]) -> Ours:
+    """Score all questions as a run does, batch by batch."""
+    chat.score(asked[:1])
+    held, batches = high_water(reset=True), chat.batches(asked)
+    said: dict[int, tuple[float, ...]] = {}
+
+    def run() -> None:
+        for rows in chat.batches(asked):
+            answers = chat.score([asked[row] for row in rows])
+            said.update(zip(rows, (answer.logprobs for answer in answers), strict=True))
+
+    return Ours(clock(len(asked), run), batches, said, held, high_water())
+
+
 def last_logits(model: Any, prompts: list[list[int]]) -> torch.Tensor:
     """Return the logits after each of some prompts in one padded pass of transformers' own."""
     width = max(map(len, prompts))
@@ -66,7 +92,10 @@ def last_logits(model: Any, prompts: list[list[int]]) -> torch.Tensor:
 def reference(model: Any, prompt: list[int], replies: list[list[int]]) -> list[float]:
     """Return the replies' log-probabilities, each from a float32 pass of its own."""
     with torch.inference_mode():
-        passes = [model(torch.tensor([prompt + ids], device=model.device)).logits[0].float().log_softmax(-1) for ids in replies]
+        passes = [
+            model(torch.tensor([prompt + ids], device=model.device)).logits[0].float().log_softmax(-1)
+            for ids in replies
+        ]
     return [
         sum(float(said[len(prompt) - 1 + n, token]) for n, token in enumerate(ids))
         for said, ids in zip(passes, replies, strict=True)
@@ -102,60 +131,69 @@ def llama_cpp(name: str, prompts: list[list[int]]) -> Rate | str:
     return clock(len(prompts), run)
 
 
+class Rivals(NamedTuple):
+    """What was measured with transformers' own passes, and what only the plain model tells."""
+
+    single: Rate
+    padded: Rate
+    off: float
+    gflop: float
+    weights: float
+
+
+def rivals(path: str, prompts: list[list[int]], replies: list[list[int]], ours: Ours, sample: list[int]) -> Rivals:
+    """Time a pass an evaluation and padded batches, and compare what caif said with float32 passes of their own."""
+    model = plain(path)
+    size = sum(p.numel() * p.element_size() for p in model.parameters()) / 1e9
+    rows = prompts[: min(16, 2 * len(sample))]
+    single = clock(len(sample), lambda: [last_logits(model, [prompts[n]]) for n in sample])
+    padded = clock(len(rows), lambda: last_logits(model, rows))
+    gflop = useful(model, prompts, ours.batches)
+    model = model.float()
+    off = max(
+        abs(math.exp(x) - math.exp(y))
+        for n in sample[:2]
+        for x, y in zip(ours.said[n], reference(model, prompts[n], replies), strict=True)
+    )
+    return Rivals(single, padded, off, gflop, size)
+
+
 def main() -> None:
     """Print rates, ratios, closeness and memory."""
     cli = argparse.ArgumentParser(description=__doc__)
     cli.add_argument("--model", default="embedded:0.5b")
     cli.add_argument("--comparisons", type=int, default=1)
     cli.add_argument("--principles", type=int, default=16)
-    cli.add_argument("--rival", type=int, default=8, help="evaluations that a pass each is timed on")
+    cli.add_argument("--rival", type=int, default=4, help="evaluations that a pass each is timed on")
     given = cli.parse_args()
     path, best = folder(ModelSpec(use=given.model)), peak()
     asked = questions(given.comparisons, given.principles)
+    print(f"{given.model} in {precision()}, {torch.get_num_threads()} threads, matrix products at {best:.0f} GFLOP/s")
 
     chat = LocalChat(folder=path)
     tokenizer = chat.parts()[1]
     prompts = [prompt_ids(tokenizer, q.messages) for q in asked]
-    chat.score(asked[:1])
-    held = high_water(reset=True)
-    answers: dict[int, tuple[float, ...]] = {}
-    batches = chat.batches(asked)
-
-    def run() -> None:
-        for rows in chat.batches(asked):
-            answers.update(zip(rows, (a.logprobs for a in chat.score([asked[row] for row in rows])), strict=True))
-
-    ours, top = clock(len(asked), run), high_water()
+    replies = [answer_ids(tokenizer, choice, ended=False) for choice in CHOICES]
+    ours = score(chat, asked)
     chat.release()
+    mean = sum(map(len, prompts)) / len(prompts)
+    print(f"{given.comparisons} comparisons x {given.principles} principles x 2 orders, {mean:.0f} tokens each")
 
-    model = plain(path)
-    size = sum(p.numel() * p.element_size() for p in model.parameters()) / 1e9
-    gflops = useful(model, prompts, batches) / ours.seconds
     sample = random.Random(2).sample(range(len(prompts)), min(given.rival, len(prompts)))
-    single = clock(len(sample), lambda: [last_logits(model, [prompts[n]]) for n in sample])
-    padded_rows = [prompts[n] for n in islice(range(len(prompts)), 16)]
-    padded = clock(len(padded_rows), lambda: last_logits(model, padded_rows))
-    model = model.float()
-    replies = [tokenizer(choice, add_special_tokens=False)["input_ids"] for choice in CHOICES]
-    off = max(
-        abs(math.exp(x) - math.exp(y))
-        for n in sample[:4]
-        for x, y in zip(answers[n], reference(model, prompts[n], replies), strict=True)
-    )
-
-    print(f"{given.model} in {precision()}, {torch.get_num_threads()} threads, matrix products at {best:.0f} GFLOP/s")
-    print(f"{given.comparisons} comparisons x {given.principles} principles x 2 orders, {sum(map(len, prompts)) / len(prompts):.0f} tokens each")
-    print(f"caif: {ours.per_second:.2f} evaluations/s, {gflops:.0f} useful GFLOP/s = {gflops / best:.0%} of the machine's")
-    print(f"one pass an evaluation: {single.per_second:.2f}/s; caif is {ours.per_second / single.per_second:.1f} times as fast")
-    print(f"padded batches of 16:   {padded.per_second:.2f}/s; caif is {ours.per_second / padded.per_second:.1f} times as fast")
-    del model
-    rival = llama_cpp(given.model, prompts[: given.principles])
-    if isinstance(rival, str):
-        print(f"llama.cpp: skipped, {rival}")
-    else:
-        print(f"llama.cpp, prefix kept: {rival.per_second:.2f}/s; caif is {ours.per_second / rival.per_second:.1f} times as fast")
-    print(f"P(choice) at most {off:.1e} from a float32 pass of its own")
-    print(f"memory: {held:.1f} GB before, {top:.1f} GB at the top; the weights are {size:.1f} GB")
+    other, rate = rivals(path, prompts, replies, ours, sample), ours.rate.per_second
+    gflops = other.gflop / ours.rate.seconds
+    print(f"caif: {rate:.2f} evaluations/s, {gflops:.0f} useful GFLOP/s, {gflops / best:.0%} of the machine's")
+    for name, found in (
+        ("one pass an evaluation", other.single),
+        (f"padded batches of {other.padded.done}", other.padded),
+        ("llama.cpp, prefix kept", llama_cpp(given.model, prompts[: given.principles])),
+    ):
+        if isinstance(found, str):
+            print(f"{name}: skipped, {found}")
+        else:
+            print(f"{name}: {found.per_second:.2f}/s; caif is {rate / found.per_second:.1f} times as fast")
+    print(f"P(choice) is at most {other.off:.1e} from a float32 pass of its own")
+    print(f"memory: {ours.held:.1f} GB before, {ours.top:.1f} GB at most; the weights are {other.weights:.1f} GB")
 
 
 if __name__ == "__main__":

@@ -12,11 +12,12 @@ import torch
 from caif.data import Comparison, Prompt
 from caif.models.local import device, load, precision
 
-WORDS = (
+_TEXT = (
     "a the of to and in is for when most people water light heat price time day small large because it then often while "
     "which plant stone road paper metal glass less more even after before under between long short bread salt oil wind "
     "rain season house tool rule page letter number answer reason part whole side point line place way work turn"
-).split()
+)
+WORDS = _TEXT.split()
 
 
 class Rate(NamedTuple):

@@ -60,7 +60,12 @@ def by_generate(model: Any, prompt: list[int], tokens: int, end: int) -> list[in
     """Return the likeliest answer to one prompt by transformers' own loop."""
     ids = torch.tensor([prompt])
     out = model.generate(
-        ids, attention_mask=torch.ones_like(ids), max_new_tokens=tokens, do_sample=False, eos_token_id=end, pad_token_id=0
+        ids,
+        attention_mask=torch.ones_like(ids),
+        max_new_tokens=tokens,
+        do_sample=False,
+        eos_token_id=end,
+        pad_token_id=0,
     )
     return out[0, len(prompt) :].tolist()
 
@@ -101,7 +106,9 @@ def test_families_are_not_torn_apart() -> None:
     shared=IDS,
     temperature=st.sampled_from([1.0, 0.5, 2.0]),
 )
-def test_scores_equal_a_pass_of_their_own(fast: Any, plain: Any, questions: list, shared: list, temperature: float) -> None:
+def test_scores_equal_a_pass_of_their_own(
+    fast: Any, plain: Any, questions: list, shared: list, temperature: float
+) -> None:
     """Any prompts, shared or not, the same or not, with replies of any length, none at all among them."""
     asked = [([7, *shared, *prompt], reply) for prompt, replies in questions for reply in replies]
     found = logprobs(fast, [Reply(prompt, reply, temperature) for prompt, reply in asked])
@@ -109,13 +116,17 @@ def test_scores_equal_a_pass_of_their_own(fast: Any, plain: Any, questions: list
     assert found == pytest.approx(wanted, abs=1e-4)
 
 
-@MADE
-@given(prompts=st.lists(st.lists(st.integers(0, 300), min_size=1, max_size=30), min_size=1, max_size=9), tokens=st.integers(1, 8))
+@settings(MADE, max_examples=15)
+@given(
+    prompts=st.lists(st.lists(st.integers(0, 300), min_size=1, max_size=30), min_size=1, max_size=7),
+    tokens=st.integers(1, 8),
+)
 def test_greedy_answers_are_those_of_transformers(fast: Any, plain: Any, prompts: list, tokens: int) -> None:
-    """Token for token, in any batch, with rows that end early: the end is the commonest first token of these answers."""
-    end = Counter(token for prompt in prompts for token in by_generate(plain, prompt, tokens, -1)).most_common(1)[0][0]
+    """Token for token, in any batch, with rows that end early: the end is the commonest token of these answers."""
+    whole = [by_generate(plain, prompt, tokens, -1) for prompt in prompts]
+    end = Counter(token for ids in whole for token in ids).most_common(1)[0][0]
     found = decode(fast, prompts, tokens, 0, 0, lambda ids: ids[-1] == end)
-    assert found == [by_generate(plain, prompt, tokens, end) for prompt in prompts]
+    assert found == [ids[: ids.index(end) + 1] if end in ids else ids for ids in whole]
 
 
 def test_long_prompts_are_read_in_parts(fast: Any, plain: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +141,13 @@ def config(name: str, **more: Any) -> Any:
     """Return a tiny configuration of another architecture."""
     import transformers
 
-    sizes = {"vocab_size": 64, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
+    sizes = {
+        "vocab_size": 64,
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 48,
+    }
     return getattr(transformers, f"{name}Config")(**sizes | more)
 
 
@@ -138,7 +155,10 @@ OTHERS = {
     "llama": (lambda: config("Llama", num_key_value_heads=1), True),
     "sliding": (lambda: config("Mistral", num_key_value_heads=2, sliding_window=4), True),
     "gpt2": (lambda: config("GPT2", n_inner=48), True),
-    "sliding by layers": (lambda: config("Qwen2", num_key_value_heads=2, use_sliding_window=True, sliding_window=3, max_window_layers=1), True),
+    "sliding by layers": (
+        lambda: config("Qwen2", num_key_value_heads=2, use_sliding_window=True, sliding_window=3, max_window_layers=1),
+        True,
+    ),
     "soft cap": (lambda: config("Gemma2", num_key_value_heads=2, head_dim=8, attn_logit_softcapping=1.0), False),
     "position bias": (lambda: config("Bloom"), False),
     "recurrent": (lambda: config("Mamba", state_size=4), False),

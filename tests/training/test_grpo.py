@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 import torch
 from datasets import Dataset
+from peft.tuners.lora import LoraLayer
 from rl_parts import small, vowels
 from trl import GRPOConfig, GRPOTrainer
 
 from caif.config import ModelSpec
 from caif.data import Prompt
+from caif.models.pack import Packed, packed
 from caif.run import Tell
 from caif.stages.rl import columns
 from caif.training import policy
@@ -62,9 +64,13 @@ def test_scoring_answers_alone_is_what_trl_computes(
 
 @pytest.mark.parametrize("updates", [1, 2])
 def test_a_whole_training_is_trls(tiny: Path, spec: ModelSpec, tmp_path: Path, question: Make, updates: int) -> None:
-    """The same seed, rewards and prompts give TRL's losses, gradients, KL and rewards step by step."""
+    """The same seed, rewards, prompts and answers give TRL's losses, gradients, KL and rewards step by step."""
+
+    class Theirs(GRPOTrainer):
+        _generate_single_turn = Grpo._generate_single_turn  # noqa: SLF001 - other draws would be other answers
+
     logs = []
-    for kind in (Grpo, GRPOTrainer):
+    for kind in (Grpo, Theirs):
         made = trainer(kind, tiny, spec, tmp_path / kind.__name__, question, steps=3, updates=updates)
         made.train()
         logs.append([entry for entry in made.state.log_history if "loss" in entry])
@@ -72,6 +78,26 @@ def test_a_whole_training_is_trls(tiny: Path, spec: ModelSpec, tmp_path: Path, q
         for name in ("loss", "grad_norm", "kl", "entropy", "reward", "rewards/score/mean"):
             assert ours.get(name) == pytest.approx(theirs.get(name), abs=1e-4), name
         assert "kl_sequence" in ours
+
+
+def test_layers_packed_for_a_while_compute_the_same_and_come_back(tiny: Path) -> None:
+    """With the adapter in them; afterwards every layer and every weight is the one it was, free of the merging."""
+    model = policy.fresh(str(tiny), 2, 0)[0]
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.5, generator=torch.Generator().manual_seed(1))
+    ids = torch.arange(3, 20)[None]
+    before = {n: p.detach().clone() for n, p in model.named_parameters()}
+    layers = dict(model.named_modules())
+    with torch.inference_mode():
+        wanted = model(ids).logits
+        with packed(model.get_base_model()):
+            assert any(isinstance(layer, Packed) for layer in model.modules())
+            assert not any(isinstance(layer, LoraLayer) for layer in model.modules())
+            given = model(ids).logits
+    assert torch.allclose(given, wanted, atol=1e-5)
+    assert dict(model.named_modules()) == layers
+    assert all(torch.equal(p, before[n]) for n, p in model.named_parameters())
 
 
 def test_the_reference_stays_where_it_was(tiny: Path, spec: ModelSpec, tmp_path: Path, question: Make) -> None:

@@ -5,8 +5,11 @@ for which that does not hold (recurrent layers, biases in its attention) keeps t
 two before anything is asked of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakKeyDictionary
 
 import torch
 from torch.nn.functional import scaled_dot_product_attention
@@ -17,6 +20,7 @@ from caif.models.kernel.trie import Trie, lay_out
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+_FITS: "WeakKeyDictionary[PreTrainedModel, bool]" = WeakKeyDictionary()
 NAME = "caif"
 FOREIGN = ("softcap", "s_aux", "position_bias")
 """What some models add to their attention, and the functions below do not."""
@@ -75,7 +79,9 @@ class Rows:
             self.mask[row, ..., :pad] = -torch.inf
         self.layers: list[tuple[torch.Tensor, torch.Tensor]] = []
 
-    def fill(self, rows: Sequence[int], paths: Sequence[Sequence[int]], kept: list[tuple[torch.Tensor, torch.Tensor]]):
+    def fill(
+        self, rows: Sequence[int], paths: Sequence[Sequence[int]], kept: list[tuple[torch.Tensor, torch.Tensor]]
+    ) -> None:
         """Take the prompts of some rows over from a pass over their trie."""
         if not self.layers:
             sizes = [[(len(self.pads), x.shape[0], self.room, x.shape[2]) for x in pair] for pair in kept]
@@ -115,7 +121,8 @@ def forward(model: "PreTrainedModel", tokens: Sequence[int], positions: Sequence
     """Return the hidden states [tokens, size] of packed tokens."""
     ids, places = (torch.tensor([numbers], device=model.device) for numbers in (tokens, positions))
     out = model.base_model(input_ids=ids, position_ids=places, use_cache=False, plan=plan)
-    return out.last_hidden_state[0]
+    states: torch.Tensor = out.last_hidden_state[0]
+    return states
 
 
 def hidden(model: "PreTrainedModel", sequences: Sequence[Sequence[int]]) -> tuple[torch.Tensor, list[list[int]]]:
@@ -127,7 +134,7 @@ def hidden(model: "PreTrainedModel", sequences: Sequence[Sequence[int]]) -> tupl
     ends = [0]
     for part in parts:
         ends.append(ends[-1] + len(part))
-    return torch.cat(parts), [[*range(a, b)] for a, b in zip(ends, ends[1:], strict=False)]
+    return torch.cat(parts), [[*range(a, b)] for a, b in pairwise(ends)]
 
 
 def installed(model: "PreTrainedModel") -> bool:
@@ -137,23 +144,42 @@ def installed(model: "PreTrainedModel") -> bool:
 
 def install(model: "PreTrainedModel") -> None:
     """Let a model attend as written here if that changes nothing, which a few tokens show; else leave it as it is."""
+    if model not in _FITS:
+        _FITS[model] = _fits(model)
+    if _FITS[model]:
+        model.set_attn_implementation(NAME)
+
+
+@contextmanager
+def attending(model: "PreTrainedModel") -> Iterator[None]:
+    """Install for a while: in training, transformers' and TRL's own code runs on the same model in between."""
+    own = model.config._attn_implementation
+    install(model)
+    try:
+        yield
+    finally:
+        model.set_attn_implementation(own)
+
+
+def _fits(model: "PreTrainedModel") -> bool:
+    """Whether hidden states of two sequences in one pass are those of a pass each with the model's own attention."""
     kinds = set(getattr(model.config, "layer_types", None) or ["full_attention"])
     if not model._supports_attention_backend or kinds - {"full_attention", "sliding_attention"}:
-        return
+        return False
     own = model.config._attn_implementation
     tokens = torch.arange(1, 8).remainder(model.config.vocab_size).tolist()
-    with torch.inference_mode():
+    with torch.no_grad():
         wanted = torch.cat([hidden(model, [ids])[0] for ids in (tokens, tokens[:4])])
         near = (1e-3 if model.dtype == torch.float32 else 0.05) * float(wanted.abs().max())
         model.set_attn_implementation(NAME)
         try:
             states, paths = hidden(model, [tokens, tokens[:4]])
             given = torch.cat([states[[*path]] for path in paths])
-            same = torch.allclose(given, wanted, rtol=0, atol=near)
-        except (NotImplementedError, TypeError, RuntimeError):
-            same = False
-    if not same:
-        model.set_attn_implementation(own)
+            return torch.allclose(given, wanted, rtol=0, atol=near)
+        except (NotImplementedError, KeyError, TypeError, RuntimeError):
+            return False
+        finally:
+            model.set_attn_implementation(own)
 
 
 def _mask(own: int, seen: int, window: int | None, like: torch.Tensor) -> torch.Tensor | None:
@@ -165,7 +191,7 @@ def _mask(own: int, seen: int, window: int | None, like: torch.Tensor) -> torch.
     return torch.zeros(own, seen).masked_fill(hidden_from, -torch.inf).to(like)
 
 
-def _attend(module: Any, query: Any, key: Any, value: Any, mask: Any, **options: Any) -> tuple[torch.Tensor, None]:  # noqa: ARG001
+def _attend(module: Any, query: Any, key: Any, value: Any, mask: Any, **options: Any) -> tuple[torch.Tensor, None]:
     if any(options.get(name) is not None for name in FOREIGN):
         raise NotImplementedError
     scale = options.get("scaling") or query.shape[-1] ** -0.5

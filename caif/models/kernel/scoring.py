@@ -43,7 +43,7 @@ def _look_up(model: "PreTrainedModel", states: torch.Tensor, wanted: list[tuple[
     """Return log P(token) at some places and temperatures; every place meets the output matrix once."""
     places = sorted({place for place, _, _ in wanted})
     of = {place: [n for n, one in enumerate(wanted) if one[0] == place] for place in places}
-    head = model.get_output_embeddings()
+    head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
     values = [0.0] * len(wanted)
     for first in range(0, len(places), HEAD_ROWS):
         some = places[first : first + HEAD_ROWS]

@@ -5,6 +5,7 @@ prompt have all of it in common. No token is padding.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 
@@ -49,7 +50,7 @@ def cut(sequences: Sequence[Sequence[int]], limit: int) -> list[list[int]]:
     They are cut where neighbours share least, as long as that leaves a batch at least half full.
     """
     order = sorted(range(len(sequences)), key=lambda i: tuple(sequences[i]))
-    shared = [_shared(sequences[i], sequences[j]) for i, j in zip(order, order[1:], strict=False)]
+    shared = [_shared(sequences[i], sequences[j]) for i, j in pairwise(order)]
     batches, start = [], 0
     while start < len(order):
         stop = start + 1
