@@ -75,7 +75,8 @@ def of_sums(statistic: Callable[[Any], Any], parts: Any, redrawn: Any, level: fl
     """Return a statistic of sums as `mean`, `low`, `high` and `n` prompts; None where it is undefined.
 
     The statistic takes [..., k] and returns [...], NaN where it is undefined. There is no interval over fewer than two
-    prompts, nor where more than 5 % of the draws leave the statistic undefined.
+    prompts, nor where more than 5 % of the draws leave the statistic undefined, nor where all draws are the same: all of
+    a few that agree is not sure to agree always.
     """
     import numpy as np
 
@@ -85,7 +86,7 @@ def of_sums(statistic: Callable[[Any], Any], parts: Any, redrawn: Any, level: fl
     drawn = np.asarray(statistic(redrawn), dtype=float)
     known = drawn[np.isfinite(drawn)]
     ends: list[float | None] = [None, None]
-    if len(parts) > 1 and len(known) >= 0.95 * len(drawn):
+    if len(parts) > 1 and len(known) >= 0.95 * len(drawn) and np.ptp(known) > 1e-9 * max(1.0, abs(value)):
         ends = [float(end) for end in np.quantile(known, [(1 - level) / 2, (1 + level) / 2])]
     return {"mean": value, "low": ends[0], "high": ends[1], "n": len(parts)}
 
@@ -93,10 +94,10 @@ def of_sums(statistic: Callable[[Any], Any], parts: Any, redrawn: Any, level: fl
 def of_share(over: int, under: int, parts: Any, redrawn: Any, level: float = LEVEL) -> dict[str, Any] | None:
     """Return the share that one column's sum is of another's, as `of_sums` does.
 
-    All or none of a few is nothing that redrawing can vary; Wilson's interval for as many prompts stands in then.
+    Where all or none are, redrawing varies nothing; Wilson's interval for as many prompts stands in then.
     """
     found = of_sums(ratio(over, under), parts, redrawn, level)
-    if found and found["low"] is not None and found["low"] == found["high"] and found["mean"] in (0.0, 1.0):
+    if found and found["low"] is None and len(parts) > 1 and found["mean"] in (0.0, 1.0):
         some = share(found["mean"] * len(parts), len(parts), NormalDist().inv_cdf((1 + level) / 2))
         found |= {"low": some["low"], "high": some["high"]} if some else {}
     return found

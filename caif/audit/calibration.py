@@ -123,7 +123,8 @@ def temperature(
     """
     import numpy as np
 
-    x, (low, high) = np.asarray(logits, dtype=float), (1 / widest, 8.0)
+    x: Any = np.asarray(logits, dtype=float)
+    low, high = 1 / widest, 8.0
     for _ in range(40):
         third = (high - low) / 3
         if log_loss(x * (low + third), labels, weights) <= log_loss(x * (high - third), labels, weights):

@@ -44,12 +44,13 @@ def recommend(modes: Mapping[str, Sequence[Labelled]], pairs: int, draws: int, s
     for method, rows in modes.items():
         found = agreement(rows, draws, seed, level)
         accuracy, coverage = found.get("accuracy"), found.get("coverage")
-        if accuracy is None or coverage is None or accuracy["low"] is None:
+        if accuracy is None or coverage is None:
             tried[method] = {"accuracy": accuracy, "fit": False, "why": "it judged no pair on which people decided"}
             continue
         n = min(found["decided"], pairs)  # the same pair under several principles is still one pair
         wilson = share(accuracy["mean"] * n, n, z)
-        low = min(accuracy["low"], wilson["low"]) if wilson else 0.0
+        ends = [accuracy["mean"] if accuracy["low"] is None else accuracy["low"], wilson["low"] if wilson else 0.0]
+        low = min(ends)
         fit = low > CHANCE and coverage["mean"] >= COVERED
         why = "" if fit else f"at best {low:.2f} is sure" if low <= CHANCE else f"it judged {coverage['mean']:.0%} of the pairs"
         tried[method] = {"accuracy": accuracy, "low": low, "fit": fit, "why": why}

@@ -6,6 +6,7 @@ from the texts alone.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from caif.audit.agreement import TIE, A, B
@@ -56,6 +57,12 @@ def read_pairs(rows: Iterable[Preference | Rating | Rejected], seed: int, limit:
     pairs = [Pair(comparison, tuple(said.values()), objective) for comparison, said, objective in found.values()]
     drawn = sorted(pairs, key=lambda pair: digest([seed, pair.comparison.id, pair.objective]))[:limit]
     return Read(drawn, dict(rejected.most_common()))
+
+
+def called(named: Sequence[str]) -> dict[str, str]:
+    """Return what each FORMAT:PATH is called on a card: without its folders, unless two files would be called alike."""
+    short = {text: f"{text.partition(':')[0]}:{Path(text.partition(':')[2]).name}" for text in named}
+    return {text: name if list(short.values()).count(name) == 1 else text for text, name in short.items()}
 
 
 def principles_for(law: Constitution, pairs: Sequence[Pair], names: Sequence[str] = ()) -> list[Principle]:

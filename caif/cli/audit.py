@@ -104,7 +104,7 @@ def _of_judge(wanted: Wanted, home: Path, out: Path) -> dict[str, Any]:
     from caif import desk
     from caif.audit.attacks import attack_report
     from caif.audit.judges import Asked, ask, calibrations, judge_card
-    from caif.audit.people import read_pairs
+    from caif.audit.people import called, read_pairs
     from caif.audit.write import write_calibrations
     from caif.constitution import read
     from caif.errors import CaifError, nearest
@@ -119,7 +119,10 @@ def _of_judge(wanted: Wanted, home: Path, out: Path) -> dict[str, Any]:
     if wanted.objective and wanted.objective not in law.objectives:
         raise CaifError(f"--objective: {law.name} has no {wanted.objective!r}", nearest(wanted.objective, law.objectives))
     with desk.at(home, "audit", tell) as at:
-        files = {named: read_pairs(at.read(named, **wanted.reader), wanted.seed, wanted.limit) for named in wanted.pairs}
+        files = {
+            name: read_pairs(at.read(named, **wanted.reader), wanted.seed, wanted.limit)
+            for named, name in called(wanted.pairs).items()
+        }
         asked = Asked(files, law, tuple(wanted.principles))
         model = at.model(wanted.judge)
         bench = Bench(model, at.ask, at.score)

@@ -134,12 +134,15 @@ def test_an_interval_covers_the_truth_about_as_often_as_it_says() -> None:
 
 
 def test_where_nothing_can_be_said_nothing_is() -> None:
-    """No value without rows, no interval from one prompt."""
+    """No value without rows, no interval from one prompt, nor from rows that all agree."""
     one = grouped([("p", [1.0, 2.0])])
     assert of_sums(ratio(0, 1), one, redraw(one, 10, 0)) == {"mean": 0.5, "low": None, "high": None, "n": 1}
     none = grouped([("p", [0.0, 0.0]), ("q", [0.0, 0.0])])
     assert of_sums(ratio(0, 1), none, redraw(none, 10, 0)) is None
     assert agreement([], 10, 0)["accuracy"] is None
+    agreed = agreement([Labelled(str(n), n % 2, (n % 2,)) for n in range(8)], 200, 0)
+    assert agreed["kappa"] == {"mean": 1.0, "low": None, "high": None, "n": 8}
+    assert agreed["accuracy"]["low"] == pytest.approx(0.6756, abs=1e-3)
 
 
 def test_none_of_a_few_is_not_surely_none() -> None:
@@ -163,7 +166,7 @@ def test_a_paired_difference_is_surer_than_two_intervals() -> None:
     better, worse = agreement(one, 1000, 0)["accuracy"], agreement(other, 1000, 0)["accuracy"]
     assert gap["mean"] == pytest.approx(better["mean"] - worse["mean"])
     assert gap["low"] > 0 and better["low"] < worse["high"]
-    assert difference(one, one, 100, 0) == {"mean": 0.0, "low": 0.0, "high": 0.0, "n": 200}
+    assert difference(one, one, 100, 0) == {"mean": 0.0, "low": None, "high": None, "n": 200}
     assert difference(one[:1], [one[0]._replace(judge=None)], 10, 0) is None
 
 

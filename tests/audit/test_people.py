@@ -8,7 +8,7 @@ from audit_fakes import LAW, judgement, pairs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caif.audit.people import about, oriented, principles_for, read_pairs, to_ask
+from caif.audit.people import about, called, oriented, principles_for, read_pairs, to_ask
 from caif.audit.runs import stored
 from caif.data import Preference, Prompt, Rating, Rejected
 from caif.errors import CaifError
@@ -78,6 +78,14 @@ def test_principles_are_those_of_the_pairs_objective_or_the_named_ones() -> None
     tagged = LAW.principles[0].model_copy(update={"applies_to": ("chemistry",)})
     assert to_ask(read.pairs, [tagged]) == []
     assert len(to_ask(read.pairs, LAW.principles)) == 6
+
+
+def test_files_are_called_by_their_names_alone() -> None:
+    """A card goes to others, whom our folders do not concern; two files of one name keep theirs."""
+    assert called(["hh-rlhf:/home/me/pairs.jsonl", "icai:x.csv"]) == {
+        "hh-rlhf:/home/me/pairs.jsonl": "hh-rlhf:pairs.jsonl", "icai:x.csv": "icai:x.csv",
+    }  # fmt: skip
+    assert list(called(["caif:a/x.jsonl", "caif:b/x.jsonl"]).values()) == ["caif:a/x.jsonl", "caif:b/x.jsonl"]
 
 
 def test_a_runs_judgements_find_what_people_said_of_the_same_answers(tmp_path: Path) -> None:
