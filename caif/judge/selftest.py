@@ -5,7 +5,10 @@ answer is known, and a judge may be wrong on some, so the bar is a binomial one:
 right (`SHARE`, 15), which a judge at chance reaches with probability 0.067. Each kind of question has a floor of its
 own, the count to which a judge that is right on 80 % falls with at most 3 % (`DOUBT`); it finds the judge that is good
 on average and blind in one way. With the floors a judge at chance passes with probability 0.058, one that is right on
-60 % with 0.26, on 80 % with 0.91 and on 90 % with 0.99. A tie or a failure is not right.
+60 % with 0.26, on 80 % with 0.91 and on 90 % with 0.99. A tie or a failure is not right. Last, the two orders may name
+different answers on half of the known ones at most: both orders cancel a lean to one place, but a judge that follows
+the place more often than the answer does not read (an order that is right on 80 % makes 32 % differ, and more than half
+with probability 0.023).
 """
 
 import math
@@ -82,6 +85,7 @@ def findings(asked: Sequence[Probe], said: Sequence[Judgement]) -> list[Finding]
         _identical([judgement for probe, judgement in pairs if probe.check == "identical"]),
         _swapped(pairs),
         *floors,
+        _places([judgement for _, judgement in sure]),
         _together(sure),
     ]
 
@@ -137,6 +141,13 @@ def _floor(check: str, pairs: Sequence[tuple[Probe, Judgement]]) -> Finding:
     return Finding(
         check, right >= least(n), f"{right} of {n} right, {least(n)} needed ({WHAT[check]}){_else(pairs)}", right, n
     )
+
+
+def _places(said: Sequence[Judgement]) -> Finding:
+    ordered = [j.flipped for j in said if j.flipped is not None]
+    flips, n = sum(ordered), len(ordered)
+    reason = f"{flips} of {n} name a place, not an answer, {n // 2} at most"
+    return Finding("places", 2 * flips <= n, reason, n - flips, n)
 
 
 def _together(pairs: Sequence[tuple[Probe, Judgement]]) -> Finding:

@@ -71,6 +71,7 @@ def test_the_floors_and_the_tail_are_binomial() -> None:
         below = sum(comb(n, k) * TRUST**k * (1 - TRUST) ** (n - k) for k in range(least(n)))
         assert below <= 0.03 < below + comb(n, least(n)) * TRUST ** least(n) * (1 - TRUST) ** (n - least(n))
     assert [least(n) for n in (0, 2, 3, 4, 5, 6)] == [0, 0, 1, 2, 2, 3]
+    assert tail(12, 22, 2 * TRUST * (1 - TRUST)) == pytest.approx(0.023, abs=0.001)
 
 
 @pytest.mark.parametrize(("skill", "low", "high"), [(0.5, 0, 0.2), (0.8, 0.75, 1), (1.0, 1, 1)])
@@ -86,6 +87,15 @@ def test_a_judge_that_likes_a_place_is_refused_and_the_reason_says_so() -> None:
     assert not found["known answers"].passed
     assert "22 ties" in found["known answers"].reason
     assert "22 of 22 name a place, not an answer" in found["known answers"].reason
+
+
+def test_a_judge_that_follows_the_place_more_than_the_answer_is_refused() -> None:
+    """Both orders cancel its lean, so it is right on everything, but on nothing without the other order's help."""
+    found = outcome(Knowing(lean=5.0).bench())
+    assert found["known answers"].right == 22
+    assert [name for name, finding in found.items() if not finding.passed] == ["places"]
+    assert found["places"].reason == "22 of 22 name a place, not an answer, 11 at most"
+    assert passes(outcome(Knowing(lean=3.0).bench()))
 
 
 def test_a_judge_that_does_not_read_the_principle_is_refused() -> None:
@@ -224,13 +234,13 @@ def test_injected_answers_hide_the_clean_twins_of_the_bad_ones() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "wrong"), [("embedded:0.5b", {"known answers"}), ("embedded:1.5b", {"negated"})], ids=["0.5b", "1.5b"]
+    ("name", "wrong"), [("embedded:0.5b", {"places"}), ("embedded:1.5b", {"negated"})], ids=["0.5b", "1.5b"]
 )
 def test_the_embedded_judges(name: str, wrong: set[str], tmp_path: Path) -> None:
-    """The half-billion model is refused on open questions; the larger one knows good from bad but not the contrary question.
+    """The half-billion model follows places; the larger one knows good from bad but not the contrary question.
 
-    Measured for the larger one on 2026-11-22: 16 of the 17 other known answers right; on the contrary of the principle
-    too little of its probability is on the options at all.
+    Measured on 2026-11-22: 17 of 22 right, but the orders differ on 17 of 22; and 16 of the 17 other known answers right,
+    with too little of its probability on the options at all under the contrary of the principle.
     """
     from caif.desk import at
 
@@ -238,8 +248,7 @@ def test_the_embedded_judges(name: str, wrong: set[str], tmp_path: Path) -> None
     with at(tmp_path, "selftest") as desk:
         bench = Bench(desk.model(name), desk.ask, desk.score)
         failed = {finding.check for finding in selftest(partial(judge_all, bench), law, 0) if not finding.passed}
-    assert wrong <= failed
-    assert name == "embedded:0.5b" or failed == wrong
+    assert failed == wrong
 
 
 def test_findings_need_no_more_than_judgements() -> None:
