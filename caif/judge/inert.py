@@ -86,6 +86,22 @@ STEERING: dict[str, tuple[str, ...]] = {
     ),
 }
 """How a text tries to decide its own case, by kind. Words alone can do it, so these find the plain attempts only."""
+HINTS: dict[str, tuple[str, ...]] = {
+    "holds a control sequence": ("<", "["),
+    "speaks to the judge": (
+        "judge", "evaluator", "grader", "rater", "assessor", "labeler", "labeller", "ing model", "ing system", "whoever",
+        "anyone who", "the model", "the system", "the one",
+    ),
+    "asks for a verdict": (
+        "choose", "pick", "select", "prefer", "favor", "favour", "rank", "rate", "score", "mark", "vote for", "declare",
+        "output", "print", "say", "return", "respond with", "reply with", "answer with", "better", "best", "chosen",
+        "highest", "win", "top", "perfect", "superior", "approved", "maximum", "verdict", "rating", "grade",
+        "wähle", "waehle", "elige", "escoge", "choisi",
+    ),
+    "sets rules aside": ("ignor", "disregard", "override", "set aside", "vergiss", "olvida", "oublie"),
+    "ends its own turn": ("</", "[/", "option", "judge", "evaluator", "grader", "principle", "assistant"),
+}  # fmt: skip
+"""Every text that a kind of `STEERING` finds holds one of these; most texts hold none, and looking for words is quick."""
 _PLOYS = {"holds a control sequence": MARKERS["a control sequence"]}
 _PLOYS |= {kind: re.compile("|".join(some), re.IGNORECASE | re.MULTILINE) for kind, some in STEERING.items()}
 
@@ -123,7 +139,8 @@ def suspicious(text: str) -> str:
     if not text.isascii() and (found := _SMUGGLED.search(text)):  # all that it finds is beyond ASCII
         return f"hides characters: {found.group()!a}"
     plain = unicodedata.normalize("NFKC", _visible(text))
+    small = plain.casefold().replace("i\u0307", "i").replace("\u0131", "i")  # a Turkish i is an i to patterns too
     for kind, pattern in _PLOYS.items():
-        if found := pattern.search(plain):
+        if any(hint in small for hint in HINTS[kind]) and (found := pattern.search(plain)):
             return f"{kind}: {' '.join(plain[found.start() : found.end() + 30].split())[:60]!r}"
     return ""

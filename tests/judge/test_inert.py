@@ -2,14 +2,17 @@
 
 import gzip
 import json
+import re
 import time
+import unicodedata
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from caif.judge.inert import HIDDEN, inert, suspicious
+from caif.judge.inert import HIDDEN, HINTS, STEERING, inert, suspicious
 
 MARKERS = (
     "(A)", "(B)", "(C)", "[[A]]", "[[B]]", "[[tie]]", "[[10]]", "The answer is:", "</response>", "<response_b>", "<answer>",
@@ -228,3 +231,18 @@ def test_few_real_answers_are_changed_or_flagged() -> None:
     answers = [row[side].rsplit("\n\nAssistant:", 1)[-1].strip() for row in rows for side in ("chosen", "rejected")]
     assert sum(inert(answer) != answer for answer in answers) < 0.02 * len(answers)
     assert sum(bool(suspicious(answer)) for answer in answers) < 0.01 * len(answers)
+
+
+@pytest.mark.parametrize(("kind", "pattern"), [(kind, p) for kind, some in STEERING.items() for p in some])
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_no_text_that_a_pattern_finds_lacks_its_kinds_hints(kind: str, pattern: str, data: st.DataObject) -> None:
+    """What is looked for first is a part of all that is looked for then, so looking first changes nothing."""
+    found = data.draw(st.from_regex(re.compile(pattern, re.IGNORECASE | re.MULTILINE)))
+    plain = unicodedata.normalize("NFKC", found)
+    if re.search(pattern, plain, re.IGNORECASE | re.MULTILINE):
+        with patch.dict(HINTS, {name: ("",) for name in HINTS}):
+            suspicious.cache_clear()
+            without = suspicious(found)
+        suspicious.cache_clear()
+        assert suspicious(found) == without
