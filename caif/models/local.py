@@ -76,14 +76,17 @@ class LocalChat(BaseChatModel):
         """Return model and tokenizer, loading them on first use. One model is in memory at a time: the last one used."""
         if self._loaded is None:
             from caif.models.kernel.attention import install
+            from caif.models.kernel.head import refuse_foreign
             from caif.models.pack import pack
 
             for other in LocalChat._holders:
                 other.release()
             LocalChat._holders[:] = [self]
-            self._loaded = load(self.folder)
-            pack(self._loaded[0])
-            install(self._loaded[0])
+            loaded = load(self.folder)
+            pack(loaded[0])
+            refuse_foreign(loaded[0], self.folder)
+            install(loaded[0])
+            self._loaded = loaded
         return self._loaded  # type: ignore[no-any-return]
 
     def release(self) -> None:

@@ -11,9 +11,11 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from caif.errors import CaifError
 from caif.hookspecs import Params, Question, Request
 from caif.models.kernel.attention import NAME, install, installed
 from caif.models.kernel.decoding import decode, pick
+from caif.models.kernel.head import refuse_foreign
 from caif.models.kernel.scoring import Reply, logprobs
 from caif.models.kernel.trie import cut, lay_out
 from caif.models.local import LocalChat, load
@@ -159,7 +161,11 @@ OTHERS = {
         lambda: config("Qwen2", num_key_value_heads=2, use_sliding_window=True, sliding_window=3, max_window_layers=1),
         True,
     ),
-    "soft cap": (lambda: config("Gemma2", num_key_value_heads=2, head_dim=8, attn_logit_softcapping=1.0), False),
+    "soft cap": (lambda: config("Gemma2", num_key_value_heads=2, head_dim=8, attn_logit_softcapping=1.0,
+                                final_logit_softcapping=0.5), False),
+    "logits multiplied": (lambda: config("Cohere", num_key_value_heads=2, logit_scale=8.0), True),
+    "logits divided": (lambda: config("Granite", num_key_value_heads=2, logits_scaling=0.125), True),
+    "two attentions a layer": (lambda: config("DiffLlama", num_key_value_heads=2), False),
     "position bias": (lambda: config("Bloom"), False),
     "recurrent": (lambda: config("Mamba", state_size=4), False),
 }
@@ -183,6 +189,17 @@ def test_other_architectures_answer_as_transformers_says(name: str) -> None:
     prompts = [LONGER, LONGER[:9], LONGER[:9]]
     if name != "recurrent":  # padding is a token to it, so in transformers a batch differs from one prompt alone
         assert decode(fast, prompts, 6, 0, 0, lambda _: False) == [by_generate(plain, p, 6, -1) for p in prompts]
+
+
+def test_a_model_whose_logits_are_made_in_an_unknown_way_is_refused() -> None:
+    """Between its hidden states and its output matrix this one has a layer that nothing here knows of."""
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(0)
+    foreign = AutoModelForCausalLM.from_config(config("Bert", is_decoder=True)).eval()
+    with pytest.raises(CaifError, match="BertLMHeadModel makes its logits in a way that caif does not know"):
+        refuse_foreign(foreign, "hf:it")
+    refuse_foreign(AutoModelForCausalLM.from_config(OTHERS["logits multiplied"][0]()).eval(), "hf:it")
 
 
 def test_a_model_whose_attention_is_not_this_one_is_left_alone(plain: Any, folder: Path, monkeypatch: Any) -> None:

@@ -162,24 +162,34 @@ def attending(model: "PreTrainedModel") -> Iterator[None]:
 
 
 def _fits(model: "PreTrainedModel") -> bool:
-    """Whether hidden states of two sequences in one pass are those of a pass each with the model's own attention."""
+    """Whether hidden states of sequences that part, and of a token that follows, are those of the model's own attention."""
     kinds = set(getattr(model.config, "layer_types", None) or ["full_attention"])
     if not model._supports_attention_backend or kinds - {"full_attention", "sliding_attention"}:
         return False
     own = model.config._attn_implementation
     tokens = torch.arange(1, 8).remainder(model.config.vocab_size).tolist()
+    asked = [tokens, tokens[:4], [*tokens[:2], *tokens[4:]]]
     with torch.no_grad():
-        wanted = torch.cat([hidden(model, [ids])[0] for ids in (tokens, tokens[:4])])
+        wanted = torch.cat([*(hidden(model, [ids])[0] for ids in asked), hidden(model, [tokens])[0][-1:]])
         near = (1e-3 if model.dtype == torch.float32 else 0.05) * float(wanted.abs().max())
         model.set_attn_implementation(NAME)
         try:
-            states, paths = hidden(model, [tokens, tokens[:4]])
-            given = torch.cat([states[[*path]] for path in paths])
+            states, paths = hidden(model, asked)
+            given = torch.cat([*(states[[*path]] for path in paths), _followed(model, tokens)])
             return torch.allclose(given, wanted, rtol=0, atol=near)
-        except (NotImplementedError, KeyError, TypeError, RuntimeError):
+        except (NotImplementedError, LookupError, TypeError, RuntimeError):
             return False
         finally:
             model.set_attn_implementation(own)
+
+
+def _followed(model: "PreTrainedModel", tokens: list[int]) -> torch.Tensor:
+    """Return the last token's hidden state [1, size], computed after the others were kept."""
+    trie, kept = lay_out([tokens[:-1]]), list[tuple[torch.Tensor, torch.Tensor]]()
+    forward(model, trie.tokens, trie.positions, Tree(trie, model.device, kept))
+    rows = Rows([len(tokens) - 1], 1, model.device, model.dtype)
+    rows.fill([0], trie.paths, kept)
+    return forward(model, tokens[-1:], [len(tokens) - 1], rows)
 
 
 def _mask(own: int, seen: int, window: int | None, like: torch.Tensor) -> torch.Tensor | None:

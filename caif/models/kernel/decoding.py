@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn.functional import pad
 
+from caif.models.kernel import head
 from caif.models.kernel.attention import Rows, Tree, forward, installed
 from caif.models.kernel.trie import cut, lay_out
 
@@ -32,13 +33,12 @@ def decode(
         return _by_transformers(model, prompts, tokens, temperature, seed, ended)
     generator = torch.Generator().manual_seed(seed)
     draws = torch.rand(tokens, len(prompts), generator=generator, dtype=torch.float64).to(model.device)
-    head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
     said: list[list[int]] = [[] for _ in prompts]
     live = list(range(len(prompts)))
     with torch.inference_mode():
         rows, states = _read(model, prompts, tokens)
         for n in range(tokens):
-            chosen = pick(head(states).float(), temperature, draws[n, live])
+            chosen = pick(head.logits(model, states), temperature, draws[n, live])
             for row, token in zip(live, chosen, strict=True):
                 said[row].append(token)
             stay = [place for place, row in enumerate(live) if not ended(said[row])]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
+from caif.models.kernel import head
 from caif.models.kernel.attention import hidden
 
 if TYPE_CHECKING:
@@ -43,12 +44,11 @@ def _look_up(model: "PreTrainedModel", states: torch.Tensor, wanted: list[tuple[
     """Return log P(token) at some places and temperatures; every place meets the output matrix once."""
     places = sorted({place for place, _, _ in wanted})
     of = {place: [n for n, one in enumerate(wanted) if one[0] == place] for place in places}
-    head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
     values = [0.0] * len(wanted)
     for first in range(0, len(places), HEAD_ROWS):
         some = places[first : first + HEAD_ROWS]
         asked = [(row, n) for row, place in enumerate(some) for n in of[place]]
-        logits = head(states[some]).float()
+        logits = head.logits(model, states[some])
         for temperature in sorted({wanted[n][2] for _, n in asked}):
             total = (logits / temperature).logsumexp(-1)
             for row, n in asked:
