@@ -30,12 +30,8 @@ CHOICES = ("(A)", "(B)")
 def questions(count: int, principles: int) -> list[Question]:
     """Return every comparison under every principle in both orders, the principle last."""
     rng = random.Random(1)
-    rules = [
-        Principle(
-            id=str(n), objective="o", compare=f"Which option is better if {text(rng, rng.randint(8, 30))[:-1].lower()}?"
-        )
-        for n in range(principles)
-    ]
+    asked = [f"Which option is better if {text(rng, rng.randint(8, 30))[:-1].lower()}?" for _ in range(principles)]
+    rules = [Principle(id=str(n), objective="o", critique="-", revision="-", compare=a) for n, a in enumerate(asked)]
     return [
         Question(c.id, wording.pair(c.prompt, x, y, rule, "principle-last", wording.COMPLETE, False), CHOICES)
         for c in comparisons(count)
