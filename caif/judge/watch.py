@@ -10,8 +10,6 @@ from caif.judge import Bench, judge_all
 from caif.judge.canaries import canaries, canary_report, mix, stop_if_dead, unmix
 from caif.judge.selftest import selftest, stop_if_failed
 
-PART = 1000
-"""How many rows a judge is asked about at once."""
 Selftest = Literal["stop", "warn", "off"]
 """What a judge that fails does to the run: it stops it, or is only written down, or nothing was asked."""
 
@@ -35,13 +33,12 @@ class Watch(NamedTuple):
             stop_if_failed(found, self.bench.model.id)
         return [self._tested(f.check, f.passed, f.right, f.asked, f.reason) for f in found]
 
-    def judge_all(self, asked: Sequence[tuple[Comparison, Principle]]) -> tuple[list[Judgement], list[Tested]]:
-        """Return a judgement for each row, and how the judge did on the known answers that stood between them."""
-        planted = canaries(self.law, self.seed, self.canaries if asked and self.mode != "off" else 0)
-        rows = mix(asked, planted, self.seed)
-        parts = (rows[n : n + PART] for n in range(0, len(rows), PART))  # so that not all questions are held at once
-        said = [judgement for part in parts for judgement in judge_all(self.bench, part, self.source)]
-        judged, known = unmix(said, planted, self.seed)
+    def judge_all(self, asked: Sequence[tuple[Comparison, Principle]], part: int = 0) -> tuple[list[Judgement], list[Tested]]:
+        """Return a judgement for each row of a part, and how the judge did on the known answers that stood between them."""
+        seed = self.seed + part  # other known answers in each part
+        planted = canaries(self.law, seed, self.canaries if asked and self.mode != "off" else 0)
+        said = judge_all(self.bench, mix(asked, planted, seed), self.source)
+        judged, known = unmix(said, planted, seed)
         if not planted:
             return judged, []
         report = canary_report(planted, known)
@@ -49,7 +46,8 @@ class Watch(NamedTuple):
             stop_if_dead(report, self.source)
         right = round((report["accuracy"] or {"mean": 0})["mean"] * report["n"])
         reason = f"{right} of {report['n']} right, {report['failures']} without a verdict"
-        return judged, [self._tested("canaries", report["passed"], right, report["n"], reason)]
+        check = f"canaries {part + 1}" if part else "canaries"
+        return judged, [self._tested(check, report["passed"], right, report["n"], reason)]
 
     def _tested(self, check: str, passed: bool, right: int, asked: int, reason: str) -> Tested:
         about = f"{self.bench.model.id} by {self.bench.method}, wording {self.bench.wording}"

@@ -5,7 +5,7 @@ so that where they disagree can be seen; a comparison weighs the same whatever t
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations, islice
+from itertools import combinations, groupby, islice
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +20,8 @@ from caif.judge.watch import Selftest, Watch
 from caif.sources.choosing import Choose, Chosen, choose, is_overruled, overrule
 from caif.sources.labels import preference
 
+PART = 2000
+"""How many rows a judge is asked about at once, so that not all questions and verdicts are held together."""
 Above = Annotated[float, Field(gt=0.5, le=1)]
 
 
@@ -79,15 +81,29 @@ def ai_labeler(
 
 
 def _labels(watch: Watch, chosen: Sequence[Chosen], veto: float, share: float) -> Iterator[Feedback]:
-    """Yield every judgement of one member of the panel, and what it supports."""
-    judged, tested = watch.judge_all([(c.comparison, c.principle) for c in chosen])
-    yield from tested
-    for c, judgement in zip(chosen, overrule(list(zip(chosen, judged, strict=True)), veto), strict=True):
-        yield judgement
-        if is_overruled(judgement):
-            yield Rejected(where=c.comparison.id, reason="overruled by a principle of higher authority", detail=c.principle.id)
-        else:
-            yield from preference(judgement, share * c.share)
+    """Yield every judgement of one member of the panel, and what it supports, part by part."""
+    for n, part in enumerate(_parts(chosen)):
+        judged, tested = watch.judge_all([(c.comparison, c.principle) for c in part], n)
+        yield from tested
+        for c, judgement in zip(part, overrule(list(zip(part, judged, strict=True)), veto), strict=True):
+            yield judgement
+            if is_overruled(judgement):
+                why = "overruled by a principle of higher authority"
+                yield Rejected(where=c.comparison.id, reason=why, detail=c.principle.id)
+            else:
+                yield from preference(judgement, share * c.share)
+
+
+def _parts(chosen: Sequence[Chosen]) -> Iterator[list[Chosen]]:
+    """Yield about `PART` rows at a time, with all that is asked of one comparison together."""
+    part: list[Chosen] = []
+    for _, same in groupby(chosen, key=lambda c: c.comparison.id):
+        if len(part) >= PART:
+            yield part
+            part = []
+        part += same
+    if part:
+        yield part
 
 
 def pair_up(samples: Sequence[Completion], per_prompt: int) -> tuple[list[Comparison], list[Rejected]]:
