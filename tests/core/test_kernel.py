@@ -165,6 +165,7 @@ OTHERS = {
                                 final_logit_softcapping=0.5), False),
     "logits multiplied": (lambda: config("Cohere", num_key_value_heads=2, logit_scale=8.0), True),
     "logits divided": (lambda: config("Granite", num_key_value_heads=2, logits_scaling=0.125), True),
+    "sliding by its masks": (lambda: config("Phimoe", num_key_value_heads=2, num_local_experts=2, sliding_window=4), False),
     "two attentions a layer": (lambda: config("DiffLlama", num_key_value_heads=2), False),
     "position bias": (lambda: config("Bloom"), False),
     "recurrent": (lambda: config("Mamba", state_size=4), False),

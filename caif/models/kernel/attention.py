@@ -174,13 +174,22 @@ def _fits(model: "PreTrainedModel") -> bool:
         near = (1e-3 if model.dtype == torch.float32 else 0.05) * float(wanted.abs().max())
         model.set_attn_implementation(NAME)
         try:
-            states, paths = hidden(model, asked)
-            given = torch.cat([*(states[[*path]] for path in paths), _followed(model, tokens)])
-            return torch.allclose(given, wanted, rtol=0, atol=near)
+            trie = lay_out(asked)
+            states = forward(model, trie.tokens, trie.positions, tree := Tree(trie, model.device))
+            given = torch.cat([*(states[[*path]] for path in trie.paths), _followed(model, tokens)])
+            return torch.allclose(given, wanted, rtol=0, atol=near) and _windows(model) <= tree.masks.keys()
         except (NotImplementedError, LookupError, TypeError, RuntimeError):
             return False
         finally:
             model.set_attn_implementation(own)
+
+
+def _windows(model: "PreTrainedModel") -> set[int]:
+    """Return how far layers look back, by the config: some models tell their masks alone, which are not used here."""
+    config = model.config.get_text_config()
+    kinds = getattr(config, "layer_types", None)
+    slides = "sliding_attention" in kinds if kinds else getattr(config, "use_sliding_window", True)
+    return {window} if slides and (window := getattr(config, "sliding_window", None)) else set()
 
 
 def _followed(model: "PreTrainedModel", tokens: list[int]) -> torch.Tensor:
