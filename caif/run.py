@@ -5,14 +5,12 @@ the store has it, that is the result; if not, the stage function is called with 
 """
 
 import os
-import platform
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,6 +29,7 @@ from caif.models.memory import give_back
 from caif.options import content_digest
 from caif.plugins import Plugins
 from caif.store import Artifact, Draft, Store, key_of, write_text
+from caif.versions import environment
 
 
 class Stage(Protocol):
@@ -239,14 +238,3 @@ def held(home: Path) -> Iterator[None]:
     finally:
         holder.unlink(missing_ok=True)
         lock.release()
-
-
-def environment() -> dict[str, str]:
-    """Return what the artifact was made with; it is recorded, not part of any key."""
-    found = {"python": platform.python_version(), "machine": platform.machine()}
-    for name in ("caif", "torch", "transformers", "trl", "peft", "datasets", "langchain-core"):
-        try:
-            found[name] = version(name)
-        except Exception:  # noqa: BLE001 - not installed is worth recording too
-            found[name] = "absent"
-    return found
