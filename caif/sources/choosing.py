@@ -65,7 +65,8 @@ def _all(law: Constitution, comparisons: Sequence[Comparison], source: str, seed
 def overrule(judged: Sequence[tuple[Chosen, Judgement]], margin: float) -> list[Judgement]:
     """Return the judgements, each with its resolution; one is overruled where a principle of higher authority is sure.
 
-    Sure is a probability of `margin` at least. What agrees with it, and what is of the same authority, stands.
+    Sure is a probability of `margin` at least. What agrees with it, and what is of the same authority, stands; of several
+    such principles those of the highest authority decide.
     """
     sure: dict[tuple[str, str, str], list[tuple[int, str, str]]] = {}
     for chosen, judgement in judged:
@@ -87,7 +88,9 @@ def _about(judgement: Judgement) -> tuple[str, str, str]:
 
 
 def _resolution(chosen: Chosen, judgement: Judgement, voices: Sequence[tuple[int, str, str]]) -> str:
-    for authority, verdict, principle in sorted(voices, reverse=True):
-        if authority > chosen.principle.authority and judgement.verdict in ("a", "b") and verdict != judgement.verdict:
+    above = sorted((voice for voice in voices if voice[0] > chosen.principle.authority), reverse=True)
+    highest = [voice for voice in above if voice[0] == above[0][0]]  # what these overrule overrules nothing itself
+    for _, verdict, principle in highest:
+        if judgement.verdict in ("a", "b") and verdict != judgement.verdict:
             return f"overruled by {principle}"
     return chosen.resolution

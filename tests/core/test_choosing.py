@@ -92,6 +92,14 @@ def test_a_sure_principle_of_higher_authority_overrules_those_that_differ() -> N
     assert [row.detail for row in given if isinstance(row, Rejected)] == ["kind", "short"]
 
 
+def test_what_is_overruled_overrules_nothing_itself() -> None:
+    """Whoever agrees with the highest authority stands, however sure one in between is of the contrary."""
+    rules = law(rule("safe", authority=2), rule("kind", authority=1), rule("plain"))
+    given = labels(rules, {"safe": 3.0, "kind": -3.0, "plain": 2.0})
+    assert {row.principle for row in given if isinstance(row, Preference)} == {"safe", "plain"}
+    assert [row.detail for row in given if isinstance(row, Rejected)] == ["kind"]
+
+
 def test_an_unsure_principle_overrules_nothing() -> None:
     """sigmoid(0.5) is 0.62, below the default of 0.75 and above 0.6."""
     rules = law(rule("safe", authority=2), rule("short"))
