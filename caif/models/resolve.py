@@ -12,6 +12,9 @@ from caif.hookspecs import Model
 
 Factories = Mapping[str, Callable[..., Any]]
 LOCAL = ("embedded", "hf")
+WEIGHTS, AROUND = (".safetensors", ".bin"), (".json", ".txt", ".jinja", ".model")
+"""Files that a model is made of; what surrounds the weights holds the tokenizer and the chat template."""
+SAMPLES = 64
 
 
 def folder(spec: ModelSpec) -> str:
@@ -98,19 +101,21 @@ def _options(spec: ModelSpec) -> dict[str, Any]:
 
 
 def _folder_digest(path: Path) -> str:
-    """Digest names, sizes and small files' contents: enough to tell models apart without reading gigabytes."""
+    """Digest names, sizes and contents, of weights samples: enough to tell models apart without reading gigabytes."""
     parts: list[object] = []
     for file in sorted(path.iterdir()):
-        if file.suffix in (".json", ".safetensors", ".txt") and file.is_file():
+        if file.suffix in (*WEIGHTS, *AROUND) and file.is_file():
             with file.open("rb") as source:
-                head = source.read(1 << 20).hex() if file.suffix != ".safetensors" else _header(source)
+                head = _sample(source, file.stat().st_size) if file.suffix in WEIGHTS else source.read().hex()
             parts.append([file.name, file.stat().st_size, digest(head)])
     return digest(parts)[:16]
 
 
-def _header(source: Any) -> str:
-    """Read a safetensors file's header and a sample of its weights: two trainings of one shape differ there."""
-    head = source.read(1 << 20)
-    source.seek(0, os.SEEK_END)
-    source.seek(max(0, source.tell() - (1 << 20)))
-    return str((head + source.read()).hex())
+def _sample(source: Any, size: int) -> str:
+    """Read a weights file's header, its end, and bits in between: a training that froze the last layers differs there."""
+    found = source.read(1 << 20)
+    for n in range(1, SAMPLES):
+        source.seek(size * n // SAMPLES)
+        found += source.read(1 << 14)
+    source.seek(max(0, size - (1 << 20)))
+    return str((found + source.read()).hex())
