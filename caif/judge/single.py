@@ -101,6 +101,8 @@ def by_likelihood(bench: Bench, asked: Asked) -> list[Outcome]:
         readings = []
         for answer in (for_it, against):
             failed = masses(answer, 0.0)[1]
+            if failed is None and math.isinf(answer.logprobs[0]):
+                failed = Reading(0, 0, "error", f"no log-probability of an answer: {answer.logprobs[0]}")
             readings.append((failed or Reading(answer.logprobs[0])).paid([answer]))
         found[item] = _both(*readings)
     return _compared([found.get(item, IDLE._replace(reason="the principle has no instruct")) for item in _items(asked)])

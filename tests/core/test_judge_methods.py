@@ -242,6 +242,12 @@ def test_missing_or_hollow_log_probabilities_are_no_verdict(method: str, logprob
     assert one(judge).verdict in ("error", "invalid")
 
 
+def test_an_answer_without_any_likelihood_is_no_verdict() -> None:
+    """Minus infinity less minus infinity is no number, and a label least of all."""
+    judge = bench_of(lambda _, choices: [-math.inf if choices == (BAD,) else -5.0], "likelihood")
+    assert (one(judge).verdict, one(judge).p_a) == ("error", None)
+
+
 @pytest.mark.parametrize(("method", "more"), [("likelihood", {}), ("logprobs", {"wording": "raw"})])
 def test_whole_texts_cannot_be_scored_by_a_server(method: str, more: dict[str, object]) -> None:
     """One token of a reply is all that servers' log-probabilities show."""
