@@ -8,6 +8,8 @@ own (METHODS (b) 4, 5 and 7: the commonest silent faults of reward models).
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from caif.errors import CaifError
+
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
@@ -25,20 +27,31 @@ def prompt_ids(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Mapping[
     One message of the role "raw" is a text to go on with: its own tokens, after the tokenizer's first one if it has one.
     """
     if [m["role"] for m in messages] == [RAW]:
-        first = list(tokenizer("")["input_ids"])[:1]
-        return [
-            *(first if first == [tokenizer.bos_token_id] else []),
-            *answer_ids(tokenizer, messages[0]["content"], ended=False),
-        ]
+        return [*_first(tokenizer), *answer_ids(tokenizer, messages[0]["content"], ended=False)]
     safe = [{"role": m["role"], "content": inert(tokenizer, m["content"])} for m in messages]
-    ids: Any = tokenizer.apply_chat_template(
-        safe,
-        chat_template=tokenizer.chat_template or PLAIN_TEMPLATE,
-        add_generation_prompt=True,
-        tokenize=True,
-        return_dict=False,
-    )
-    return list(ids)
+    if tokenizer.chat_template is None:
+        return [*_first(tokenizer), *_templated(tokenizer, safe, PLAIN_TEMPLATE)]
+    from jinja2 import TemplateError
+
+    try:
+        return _templated(tokenizer, safe, tokenizer.chat_template)
+    except TemplateError as error:
+        if safe[0]["role"] != "system" or len(safe) == 1:
+            raise CaifError(f"the model's chat template refuses a conversation: {error}", "use another model") from None
+    # Some templates take no system message: what it says then stands before the first turn.
+    before, first, *rest = safe
+    return prompt_ids(tokenizer, [{**first, "content": f"{before['content']}\n\n{first['content']}"}, *rest])
+
+
+def _templated(tokenizer: "PreTrainedTokenizerBase", talk: list[dict[str, str]], template: Any) -> list[int]:
+    told: Any = {"chat_template": template, "add_generation_prompt": True, "tokenize": True, "return_dict": False}
+    return list(tokenizer.apply_chat_template(talk, **told))
+
+
+def _first(tokenizer: "PreTrainedTokenizerBase") -> list[int]:
+    """Return the token that a tokenizer puts before every text, if it has one: some base models say nonsense without."""
+    first = list(tokenizer("")["input_ids"])[:1]
+    return first if first == [tokenizer.bos_token_id] else []
 
 
 def answer_ids(tokenizer: "PreTrainedTokenizerBase", text: str, *, ended: bool) -> list[int]:

@@ -126,8 +126,13 @@ class LocalChat(BaseChatModel):
         def ended(ids: list[int]) -> bool:
             return ids[-1] in ends or (bool(params.stop) and any(stop in tokenizer.decode(ids) for stop in params.stop))
 
-        said = decode(model, prompts, params.max_tokens, params.temperature, seed, ended)
-        return [_answer(tokenizer, ids, ends, params, len(prompt)) for ids, prompt in zip(said, prompts, strict=True)]
+        failures = [_too_long(model, len(prompt) + params.max_tokens) for prompt in prompts]
+        fit = [prompt for prompt, failure in zip(prompts, failures, strict=True) if failure is None]
+        said = iter(decode(model, fit, params.max_tokens, params.temperature, seed, ended) if fit else [])
+        return [
+            failure or _answer(tokenizer, next(said), ends, params, len(prompt))
+            for prompt, failure in zip(prompts, failures, strict=True)
+        ]
 
     def score(self, questions: Sequence[Question]) -> list[Answer]:
         """Return each choice's log-probability by teacher forcing; all tokens of a choice count, and nothing after it."""
@@ -136,14 +141,15 @@ class LocalChat(BaseChatModel):
         model, tokenizer = self.parts()
         prompts = [_prompt(tokenizer, question.messages) for question in questions]
         replies = [
-            Reply(prompt, answer_ids(tokenizer, choice, ended=False), question.temperature)
-            for question, prompt in zip(questions, prompts, strict=True)
-            for choice in question.choices
+            [Reply(p, answer_ids(tokenizer, choice, ended=False), question.temperature) for choice in question.choices]
+            for question, p in zip(questions, prompts, strict=True)
         ]
-        values = iter(logprobs(model, replies))
+        failures = [_too_long(model, max(len(p) + len(r.ids) for r in some)) for p, some in zip(prompts, replies, strict=True)]
+        fit = [r for some, failure in zip(replies, failures, strict=True) if failure is None for r in some]
+        values = iter(logprobs(model, fit) if fit else [])
         return [
-            Answer("", "stop", tuple(next(values) for _ in question.choices), tokens_in=len(prompt))
-            for question, prompt in zip(questions, prompts, strict=True)
+            failure or Answer("", "stop", tuple(next(values) for _ in some), tokens_in=len(prompt))
+            for prompt, some, failure in zip(prompts, replies, failures, strict=True)
         ]
 
     def _generate(
@@ -166,6 +172,12 @@ def _prompt(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Mapping[str
     if not ids:
         raise CaifError("a model was asked to go on from an empty text", "give the prompt some text")
     return ids
+
+
+def _too_long(model: "PreTrainedModel", tokens: int) -> Answer | None:
+    """Return the failure of a row that takes more positions than the model has; beyond them it says anything, or breaks."""
+    most = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    return Answer("", "error", detail=f"too long: {tokens:,} tokens, the model takes {most:,}") if most and tokens > most else None
 
 
 def _ends(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> set[int]:

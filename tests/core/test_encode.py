@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from caif.errors import CaifError
 from caif.models.encode import answer_ids, inert, prompt_ids
 from caif.testing import _tokenizer
 
@@ -57,3 +58,30 @@ def test_a_tokenizer_without_a_template_gets_a_plain_one(tokenizer: Any) -> None
         assert tokenizer.decode(prompt_ids(tokenizer, TALK)) == "\n\nUser: What is rain?\n\nAssistant:"
     finally:
         tokenizer.chat_template = kept
+
+
+def test_a_beginning_token_is_put_before_the_plain_template_too(tokenizer: Any) -> None:
+    """As the tokenizer does it by itself; one that puts none there gets none."""
+    from copy import deepcopy
+
+    from tokenizers import processors
+
+    base = deepcopy(tokenizer)
+    base.chat_template, base.bos_token = None, "<|im_start|>"
+    assert base.decode(prompt_ids(base, TALK)).startswith("\n\nUser")
+    pair = ("<|im_start|>", base.bos_token_id)
+    base.backend_tokenizer.post_processor = processors.TemplateProcessing(single=f"{pair[0]} $A", special_tokens=[pair])
+    assert base.decode(prompt_ids(base, TALK)) == "<|im_start|>\n\nUser: What is rain?\n\nAssistant:"
+
+
+def test_where_a_template_takes_no_system_message_its_text_stands_before_the_first_turn(tokenizer: Any) -> None:
+    """What else a template refuses is told in one line."""
+    from copy import deepcopy
+
+    strict = deepcopy(tokenizer)
+    refuses = "{% if messages[0].role != 'user' %}{{ raise_exception('users only') }}{% endif %}"
+    strict.chat_template = refuses + tokenizer.chat_template
+    told = prompt_ids(strict, [{"role": "system", "content": "Be brief."}, *TALK])
+    assert told == prompt_ids(tokenizer, [{"role": "user", "content": "Be brief.\n\nWhat is rain?"}])
+    with pytest.raises(CaifError, match="refuses a conversation: users only"):
+        prompt_ids(strict, [{"role": "assistant", "content": "Hello."}, *TALK])

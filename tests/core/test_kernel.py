@@ -309,3 +309,22 @@ def test_an_empty_text_cannot_be_gone_on_from(folder: Path) -> None:
     chat = LocalChat(folder=str(folder))
     with pytest.raises(CaifError, match="empty"):
         chat.score([Question("r", [{"role": "raw", "content": ""}], ("a",))])
+
+
+def test_a_row_that_is_longer_than_the_model_fails_alone(tmp_path: Path) -> None:
+    """A model with learned positions breaks beyond them and others say anything; the other rows are answered."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model(tmp_path / "tiny"))
+    torch.manual_seed(0)
+    small = AutoModelForCausalLM.from_config(config("GPT2", n_inner=48, n_positions=64, vocab_size=len(tokenizer)))
+    small.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    chat = LocalChat(folder=str(tmp_path))
+    talks = [[{"role": "user", "content": text}] for text in ("hello", "word " * 50)]
+    for answers in (
+        chat.score([Question(str(n), talk, ("a", "b")) for n, talk in enumerate(talks)]),
+        chat.reply([Request(str(n), talk) for n, talk in enumerate(talks)], Params(1.0, 8), 0),
+    ):
+        assert [answer.failed for answer in answers] == [False, True]
+        assert answers[1].detail.startswith("too long: ") and answers[1].detail.endswith("the model takes 64")
