@@ -22,7 +22,7 @@ from caif.plan import models, recipe_of, steps
 from caif.record import STAGES
 from caif.run import Run, Stage, Work
 from caif.stages.collect import KINDS
-from caif.store import MANIFEST, Artifact, key_of
+from caif.store import MANIFEST, Artifact, Draft, Store, key_of
 
 MAKE_IT = "make it first: caif run FILE --until feedback"
 
@@ -86,6 +86,7 @@ class Relabelling(Run):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.store = self.careful = Careful(self.store.root)
         self.watched = Watched(Ledger(self.home / "ledger.db"))
 
     def close(self) -> None:
@@ -112,15 +113,14 @@ class Relabelling(Run):
         key = key_of(name, stage.version, self.identity(cfg), inputs, self.config.seed)
         was, found = self.recorded.get(name), self.store.find(name, key)
         before = was.rows(Judgement) if was else []
-        content = _content(found) if found else None  # before it is made anew in its own place
         self.watched.begin(name, shut=self.shut)
+        self.careful.outdated.clear()
         # What was made under this key was read by the code of its day: only --reparse makes it anew.
         artifact = found if found and not self.shut else self._make(self._complete(stage), inputs, cfg, name, key)
-        outdated = outdate(self.store.root, key) if found and content != _content(artifact) else ()
         counts = [made.counts.get("preference", 0) if made else 0 for made in (was, artifact)]
         return Relabelled(
             name, artifact, len(self.watched.missing), len(self.watched.found),
-            changes(before, artifact.rows(Judgement)), (counts[0], counts[1]), outdated,
+            changes(before, artifact.rows(Judgement)), (counts[0], counts[1]), tuple(self.careful.outdated),
         )  # fmt: skip
 
     def _complete(self, stage: Stage) -> Stage:
@@ -137,6 +137,23 @@ class Relabelling(Run):
 
         checked.__name__, checked.version = stage.__name__, stage.version  # type: ignore[attr-defined]
         return checked  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class Careful(Store):
+    """A store in which what was made from labels goes before other labels take their place.
+
+    So a power cut in between leaves the old labels and nothing made from them, never new labels and what belied them.
+    """
+
+    outdated: list[str] = field(default_factory=list)
+
+    def finish(self, draft: Draft, facts: Mapping[str, Any]) -> Artifact:
+        """Make a draft an artifact; where it replaces one of other content, set aside first what was made from that."""
+        there = self.find(facts["stage"], facts["key"])
+        if there and _content(there) != _content(Artifact(draft.folder, facts)):
+            self.outdated.extend(outdate(self.root, facts["key"]))
+        return super().finish(draft, facts)
 
 
 class Watched:

@@ -179,6 +179,29 @@ def test_changed_reading_code_takes_the_place_of_what_it_read_before(made, monke
     assert {row.chosen for row in chosen if row.source == "ai-labeler"} == {"a short one"}
 
 
+def test_a_stop_while_labels_are_replaced_leaves_nothing_that_belies_them(made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever it stops, what stands beside the labels was made from them: caif run would take it as up to date."""
+    build(made, "combine")
+    read, place = caif.judge.pairs.read_letter, Path("caif-home/store")
+    swapped = {"A": "B", "B": "A"}
+    moved = Path.rename
+
+    def stopped(self: Path, target: Path) -> Path:
+        found = moved(self, target)
+        if self.name.startswith("ai-labeler"):
+            raise KeyboardInterrupt
+        return found
+
+    with monkeypatch.context() as broken:
+        broken.setattr(caif.judge.pairs, "read_letter", lambda *given: swapped.get(read(*given), ""))
+        broken.setattr(Path, "rename", stopped)
+        assert made.caif("relabel", "run.toml", "--reparse").exit_code == 130
+    assert not [folder for folder in place.glob("combine-*") if "outdated" not in folder.name]
+    build(made, "combine")
+    rows = caif.load_run("caif-home/runs/demo").rows("combine", Preference)
+    assert {row.chosen for row in rows if row.source == "ai-labeler"} == {"a short one"}
+
+
 def test_reading_again_changes_nothing_where_nothing_changed(made) -> None:
     """And what was made of the labels stays where it is."""
     one = relabelled(made, "--reparse")
