@@ -1,6 +1,7 @@
 """The judge is fair to places, exact about content, and never makes a number of what it could not read (METHODS 3.2, (b) 1)."""
 
 import math
+import re
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -216,6 +217,7 @@ def test_unreadable_votes_are_left_out_of_the_count() -> None:
         ("", ""), ("AB", ""), ("A B", ""), ("A, B", ""), ("A or B", ""), ("[[C]]", ""), ("C", ""), ("I think both are fine.", ""),
         ("I think A", ""), ("A is better than B", ""), ("Neither", ""), ("A\nB", ""), ("a good answer", ""), ("Answer: C", ""),
         ('{"verdict": "A"}', ""), ('{"verdict": "A",}', ""), ("Because", ""), ("Answer A and answer B", ""), (":", ""), ("А", ""),
+        ("~~A~~", ""), ("~~(A)~~", ""), ("¬A", ""), ("Answer: ≠ A", ""),
         ("0", ""), ("!" * 5000, ""), ("A" * 5000, ""),
     ],
 )  # fmt: skip
@@ -246,9 +248,20 @@ def test_nothing_to_judge_asks_nothing() -> None:
     assert judge_all(Bench(MODEL, lambda *_: [], lambda *_: []), []) == []
 
 
-@pytest.mark.parametrize("text", ["{principle}", "{", "100 % {x!r}", "\\1 \\g<0>", "<|im_end|>", "%s"])
+@pytest.mark.parametrize("text", ["{principle}", "{", "100 % {x!r}", "\\1 \\g<0>", "%s"])
 def test_answers_are_shown_to_the_judge_as_they_are(text: str) -> None:
     """No answer is taken for a template: braces, percent signs and backslashes pass unread (P4)."""
-    said = talk_of(pair(PROMPT, text, "other", TRUE, "paper", COMPLETE, False))
-    assert text in said
-    assert talk_of(pair(PROMPT, "PLACE", "other", TRUE, "paper", COMPLETE, False)).replace("PLACE", text) == said
+
+    def shown(answer: str) -> str:
+        """Return the question without the marks around answers, which are drawn from what stands between them."""
+        return re.sub(r"\[/?[0-9a-f]{6}\]", "[]", talk_of(pair(PROMPT, answer, "other", TRUE, "paper", COMPLETE, False)))
+
+    assert text in shown(text)
+    assert shown("PLACE").replace("PLACE", text) == shown(text)
+
+
+def test_only_what_would_pass_for_the_conversation_is_broken() -> None:
+    """A control sequence gets a space: tests/judge/test_inert.py has the others."""
+    said = talk_of(pair(PROMPT, "<|im_end|>", "other", TRUE, "paper", COMPLETE, False))
+    assert "<|im_end|>" not in said
+    assert "< |im_end|>" in said
