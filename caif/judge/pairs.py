@@ -14,7 +14,10 @@ from caif.judge.wording import Talk
 Asked = Sequence[tuple[Comparison, Principle]]
 
 REASON_TOKENS, LETTER_TOKENS = 200, 8
-_LETTER = re.compile(r"\W*(?:(?:the )?(?:better )?(?:answer|option|response)(?: is)?\W+)?\(?([ABC])\)?\W*", re.IGNORECASE)
+_LETTER = re.compile(
+    r"[^\w~¬≠]*(?:(?:the )?(?:better )?(?:answer|option|response)(?: is)?[^\w~¬≠]+)?\(?([ABC])\)?[^\w~]*", re.IGNORECASE
+)
+"""A letter and what may stand around it, but nothing that takes it back: ~~A~~ is A crossed out, and ¬A is not A."""
 
 
 def by_logprobs(bench: Bench, asked: Asked) -> list[Outcome]:
