@@ -3,8 +3,9 @@
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
+from caif.data import Verdict
 from caif.errors import CaifError, nearest
 
 OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
@@ -69,6 +70,8 @@ def _flat(value: object, path: str) -> dict[str, float | None]:
         return {path: value}
     if not isinstance(value, Mapping):
         return {}
+    if path.rpartition(".")[2] == "verdicts":  # what nobody said is known to be none
+        value = dict.fromkeys(get_args(Verdict), 0) | dict(value)
     found: dict[str, float | None] = {path: value["mean"]} if _ESTIMATE <= value.keys() else {}
     for key, item in value.items():
         if key != "mean" or not found:

@@ -83,6 +83,12 @@ def test_every_number_of_a_card_has_a_name(table: dict[str, Any]) -> None:
     assert all(isinstance(value, (int, float)) or value is None for value in known.values())
 
 
+def test_a_verdict_that_nobody_gave_is_none_of_them() -> None:
+    """Not a number that is missing: a bound on errors is kept where there are none."""
+    outcomes = check({"overall": {"verdicts": {"a": 3}}}, [parse("verdicts.error>0"), parse("verdicts.a>2")])
+    assert [outcome.failed for outcome in outcomes] == [False, True]
+
+
 @pytest.mark.parametrize(
     ("text", "failed"),
     [
