@@ -7,7 +7,7 @@ from typing import Any
 from caif.config import TUNED, ModelSpec, Source
 from caif.constitution import stored
 from caif.content import Row
-from caif.data import Completion, Judgement, Preference, Prompt, Rating, Rejected, Revision, Tested
+from caif.data import FAILURES, Completion, Judgement, Preference, Prompt, Rating, Rejected, Revision, Tested
 from caif.errors import FAILED, CaifError
 from caif.hookspecs import FeedbackContext, Model
 from caif.run import Work
@@ -52,6 +52,7 @@ def collect(
     )
     seen: dict[type[Row], set[bytes]] = {kind: set() for kind in KINDS}
     told: Counter[str] = Counter()
+    failed_tests, first = [], ""
     with ExitStack() as stack:
         tables = {kind: stack.enter_context(work.draft.table(kind)) for kind in reversed(KINDS)}
         for row in work.make(cfg)(context):
@@ -64,13 +65,20 @@ def collect(
             tables[type(row)].add(row)
             if isinstance(row, Judgement):
                 told[f"verdict: {row.verdict}"] += 1
+                first = first or (row.reason if row.verdict in FAILURES else "")
             elif isinstance(row, Rejected):
                 told[f"rejected: {row.reason}"] += 1
+            elif isinstance(row, Tested) and not row.passed:
+                failed_tests.append(row.check)
     for what, number in told.items():
         work.draft.count(what, number)
+    if failed_tests:
+        work.tell.warn(f"{cfg.label}: its judge fails on known answers ({', '.join(failed_tests)}); the report says how")
     if not seen[Preference] and not seen[Rating]:
         reasons = ", ".join(f"{n} {what}" for what, n in work.draft.counts.items() if ":" in what) or "it gave nothing"
-        raise CaifError(f"feedback source {cfg.label}: no usable rows ({reasons})", "check its options", code=FAILED)
+        why = f"{reasons}; the first: {first}" if first else reasons
+        remedy = "take another judge or method" if seen[Judgement] else "check its options"
+        raise CaifError(f"feedback source {cfg.label}: no usable rows ({why})", remedy, code=FAILED)
     return {}
 
 

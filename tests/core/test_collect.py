@@ -11,10 +11,10 @@ from fakes import LAW, PROMPT, config, stage, stored_law
 from caif import plugins
 from caif.config import Law, Prompts, Source
 from caif.content import Row
-from caif.data import Comparison, Judgement, Preference, Prompt, Rating, Rejected
+from caif.data import Comparison, Judgement, Preference, Prompt, Rating, Rejected, Tested
 from caif.errors import FAILED, WRONG, CaifError
 from caif.hookspecs import FeedbackContext, hookimpl
-from caif.run import Run
+from caif.run import Run, Tell
 from caif.stages.collect import collect
 from caif.store import Artifact
 
@@ -82,8 +82,20 @@ def test_a_source_without_a_usable_row_fails_with_its_reasons(tmp_path: Path) ->
             ],
         )
     assert caught.value.code == FAILED
+    with pytest.raises(CaifError, match=r"1 verdict: invalid; the first: no letter.*take another judge or method"):
+        collected(tmp_path, lambda _: [judgement("invalid", reason="no letter")])
     with pytest.raises(CaifError, match="it gave nothing"):
         collected(tmp_path, lambda _: [])
+
+
+def test_a_judge_that_fails_what_is_known_is_named_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that goes on with `selftest = "warn"` warns: who only looks at the terminal must not miss it."""
+    warned: list[str] = []
+    monkeypatch.setattr(Tell, "warn", lambda _, text: warned.append(text))
+    about = {"judge": "j", "asked": 3, "reason": "", "source": "mine"}
+    ok, bad = (Tested(check=c, passed=p, right=0, **about) for c, p in (("swapped", True), ("garbage", False)))
+    collected(tmp_path, lambda _: [ok, bad, LABEL])
+    assert warned == ["my.source-2: its judge fails on known answers (garbage); the report says how"]
 
 
 @pytest.mark.parametrize("row", [PROMPT, COMPARED, {"chosen": "x"}, None, "x"])
