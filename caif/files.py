@@ -26,7 +26,7 @@ def load(path: Path) -> dict[str, Any]:
     """Return the table in a `.toml`, `.yaml`, `.yml` or `.json` file."""
     content = parse(path)
     if not isinstance(content, dict) or not content:
-        raise CaifError(f"{path}: is empty or not a table of keys", "start from an example: caif run --help")
+        raise CaifError(f"{path}: is empty or not a table of keys", "write keys into it; README.md and constitutions/ have examples")
     return content
 
 

@@ -11,7 +11,7 @@ from caif.exits import guarded
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A constitution (.toml, .yaml, .json).")]
 Judge = Annotated[str, typer.Option(metavar="MODEL", help="embedded:1.5b, or a TOML table of a model.")]
-Method = Annotated[str, typer.Option(metavar="METHOD", help="How the judge is asked; see caif/judge/.")]
+Method = Annotated[str, typer.Option(metavar="METHOD", help="How the judge is asked: logprobs, reasoned, votes, pointwise, rubric, score or likelihood.")]
 Samples = Annotated[int | None, typer.Option(min=1, help="Answers an order, for methods that sample.")]
 Out = Annotated[
     Path | None, typer.Option("-o", "--out", metavar="OUT", help="A new file; without it, standard output.")
@@ -35,7 +35,7 @@ def check(file: File, *, debug: Debug = False) -> None:
         for p in ordered
     ]
     columns = ("objective", "principle", "#weight", "#authority", "applies to", "#cases", "digest")
-    about = f"{len(law.principles)} principles for {len(law.objectives)} objectives; digest {law.digest}"
+    about = f"{_count(len(law.principles), 'principle')} for {_count(len(law.objectives), 'objective')}; digest {law.digest}"
     table(f"{law.name} {law.version}", columns, rows, about)
 
 
@@ -61,7 +61,7 @@ def lint(
     for finding in found:
         line(f"{file}: {finding.key}: {finding.severity}: {finding.text}")
     warnings = sum(finding.severity == "warning" for finding in found)
-    line(f"{warnings} warnings, {len(found) - warnings} notes")
+    line(f"{_count(warnings, 'warning')}, {_count(len(found) - warnings, 'note')}")
     if warnings:
         raise SystemExit(FAILED)
 
@@ -167,6 +167,10 @@ def export(
         typer.echo(text, nl=False)
     else:
         save(text, out)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _print_cases(table: dict[str, Any]) -> None:

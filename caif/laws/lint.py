@@ -15,6 +15,8 @@ BUDGET = 512
 """Tokens of a question around the two answers: its rules and the principle. A small judge has few thousand for all."""
 LETTERS_A_TOKEN = 4
 ONE_SIDED, ENOUGH = 0.85, 8
+MANY = 3
+"""More principles than these without cases, as after an import, get one note together."""
 
 
 class Finding(NamedTuple):
@@ -34,6 +36,7 @@ def lint(law: Constitution, budget: int = BUDGET) -> list[Finding]:
         found += _length(where, principle, budget)
         found += _use(where, principle, law)
         found += _cases(where, principle)
+    found += _untested(law)
     return sorted([*found, *_twins(law)], key=lambda finding: _place(finding.key))
 
 
@@ -119,8 +122,6 @@ def _use(where: str, principle: Principle, law: Constitution) -> Iterator[Findin
 
 
 def _cases(where: str, principle: Principle) -> Iterator[Finding]:
-    if not principle.cases and principle.weight:
-        yield Finding(f"{where}.cases", "note", f"has none: nothing shows that a judge understands {principle.id}")
     verdicts: dict[tuple[str, ...], tuple[str, str]] = {}
     for n, case in enumerate(principle.cases):
         better, worse = _plain(case.better), _plain(case.worse)
@@ -132,6 +133,17 @@ def _cases(where: str, principle: Principle) -> Iterator[Finding]:
         before = verdicts.setdefault(about, (better, worse))
         if before != (better, worse):
             yield Finding(f"{where}.cases[{n}]", "warning", "says the contrary of an earlier case of this principle")
+
+
+def _untested(law: Constitution) -> Iterator[Finding]:
+    bare = {n: p.id for n, p in enumerate(law.principles) if p.weight and not p.cases}
+    if len(bare) > MANY:
+        some = ", ".join(list(bare.values())[:MANY])
+        text = f"{len(bare)} have no cases: nothing shows that a judge understands {some} and the others"
+        yield Finding("principles", "note", text)
+        return
+    for n, name in bare.items():
+        yield Finding(f"principles[{n}].cases", "note", f"has none: nothing shows that a judge understands {name}")
 
 
 def _twins(law: Constitution) -> Iterator[Finding]:

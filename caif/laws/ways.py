@@ -14,7 +14,9 @@ from caif.laws.sets import from_set, to_set
 from caif.laws.writing import as_json
 
 Kind = Literal["markdown", "html", "json"]
-KINDS: dict[str, Kind] = {".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html", ".json": "json"}
+KINDS: dict[str, Kind] = {
+    ".md": "markdown", ".markdown": "markdown", ".txt": "markdown", ".html": "html", ".htm": "html", ".json": "json",
+}  # fmt: skip
 
 
 def bring(file: Path, objective: str = "") -> Constitution:

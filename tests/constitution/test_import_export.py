@@ -167,6 +167,14 @@ def test_sets_by_name_and_sets_of_texts_are_sets_too() -> None:
     assert "be kind" in from_set(["be kind"], "set", "o").principles[0].compare
 
 
+def test_a_text_file_is_read_as_markdown(tmp_path: Path) -> None:
+    """A policy often lies in a .txt."""
+    (tmp_path / "policy.txt").write_text("# Be brief\n\nThree sentences at most.\n")
+    law = bring(tmp_path / "policy.txt")
+    assert [p.id for p in law.principles] == ["be-brief"]
+    assert take(law) == "# Be brief\n\nThree sentences at most.\n"
+
+
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
@@ -176,7 +184,7 @@ def test_sets_by_name_and_sets_of_texts_are_sets_too() -> None:
         ("a.json", "[1, 2]", "holds no list of principles"),
         ("a.json", '[{"critique": "a"', "not valid JSON"),
         ("a.json", json.dumps([{"critique": "x" * 5000}]), "at most 4000 characters"),
-        ("a.txt", "# One\n\ntext", "cannot tell the format"),
+        ("a.rst", "# One\n\ntext", "cannot tell the format"),
     ],
 )
 def test_what_is_no_constitution_is_refused(tmp_path: Path, name: str, text: str, said: str) -> None:

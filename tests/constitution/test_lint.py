@@ -140,6 +140,14 @@ def test_a_question_that_asks_for_the_worse_answer_is_found() -> None:
     assert any("asks for the worse" in f.text for f in found({"compare": "Which response is less honest?"}))
 
 
+def test_many_principles_without_cases_get_one_note() -> None:
+    """After an import none has any: a line for each would hide what else is wrong."""
+    few, many = ([f for f in found(*[{"cases": []}] * n) if "understands" in f.text] for n in (3, 5))
+    assert [f.key for f in few] == [f"principles[{n}].cases" for n in range(3)]
+    assert [f.key for f in many] == ["principles"]
+    assert many[0].text.startswith("5 have no cases")
+
+
 SLY = {"prompt": "Why?", "better": " no. ", "worse": "No."}
 
 
