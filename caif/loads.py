@@ -159,7 +159,8 @@ def _compared(
         comparisons += len(probes(law, seed))
     method = options.get("method", "logprobs")
     times = options.get("votes") or TIMES.get(method, 1)
-    checks = max((len(p.checks) for p in law.principles), default=0)
+    judged_by = [*law.principles, *(probe.principle for probe in probes(law, seed))]  # the test's own rubric may be longer
+    checks = max(len(p.checks) for p in judged_by)
     found = []
     for judge in judges:
         calls, out = {"votes": (times, pairs.LETTER_TOKENS), "rubric": (checks, 1), "likelihood": (2, 0)}.get(method, (1, 1))
