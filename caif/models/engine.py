@@ -198,7 +198,7 @@ def _complete(model: Model, questions: Sequence[Question], answers: Sequence[Ans
 
 def _wanted(question: Question) -> list[object]:
     at = [] if question.temperature == 1 else ["temperature", question.temperature]
-    return ["choices", *question.choices, *at]
+    return [*at, "choices", *question.choices]  # the choices last, as they may be any words
 
 
 def _key(model: Model, seed: int, messages: object, params: Sequence[object], sample: int) -> str:

@@ -171,6 +171,16 @@ def test_the_row_that_asks_is_not_part_of_the_question(tmp_path: Path) -> None:
     assert chat.calls == []
 
 
+def test_a_choice_that_reads_like_a_parameter_is_still_a_choice() -> None:
+    """Choices may be any words, so none of them makes two questions one."""
+    from caif.models.engine import _key, _wanted
+
+    talk = [{"role": "user", "content": "hello"}]
+    asked = [Question("r", talk, ("a", "temperature", "0.5")), Question("r", talk, ("a",), 0.5),
+             Question("r", talk, ("temperature", "0.5", "a")), Question("r", talk, ("choices", "a"))]  # fmt: skip
+    assert len({_key(model(None), 0, q.messages, _wanted(q), 0) for q in asked}) == 4  # type: ignore[arg-type]
+
+
 def test_scores_are_kept_by_their_choices(tmp_path: Path) -> None:
     """One number a choice, in the order of the choices; other choices are another question; the seed is not."""
     asked = [
