@@ -16,7 +16,7 @@ from typing import NamedTuple
 from caif.errors import STOPPED, CaifError
 from caif.hookspecs import Answer
 
-TEMPLATE_VERSION = 1
+TEMPLATE_VERSION = 2
 """Raise it when the way messages become tokens changes: answers given before were given to other questions."""
 
 _TABLE = """
