@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from caif.api import Results
+from caif.config import QUICKSTART
 from caif.errors import CaifError, nearest
 from caif.estimates import Estimate, total
 from caif.ledger import Ledger, Spent
@@ -49,6 +50,9 @@ def find(name: str, home: Path) -> Path | None:
             return Path(name) / "runs" / runs[0]
         remedy = f"name one of its runs: {', '.join(runs)}" if runs else "start one: caif run FILE"
         raise CaifError(f"{name}: is no run's folder", remedy)
+    known = [folder.parent.name for folder in home.glob(f"runs/*/{STAGES}")]
+    if known and not Path(name).suffix and name != QUICKSTART:
+        raise CaifError(f"{name}: no such run in {home}", nearest(name, known))
     return None
 
 

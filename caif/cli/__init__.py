@@ -2,7 +2,7 @@
 
 import os
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -34,6 +34,23 @@ for command in (runs.run, runs.plan, runs.check, runs.show, labels.relabel, audi
 for command in (constitutions.check, constitutions.lint, constitutions.test, constitutions.export, differences.diff):
     laws.command()(command)
 laws.command("import")(constitutions.import_)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        import caif
+
+        typer.echo(f"caif {caif.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
 
 
 def main(args: Any = None) -> None:

@@ -30,7 +30,7 @@ class Watch(NamedTuple):
             return []
         found = selftest(partial(judge_all, self.bench), self.law, self.seed)
         if self.mode == "stop":
-            stop_if_failed(found, self.bench.model.id)
+            stop_if_failed(found, f"{self.source}: {self.bench.model.id}")
         return [self._tested(f.check, f.passed, f.right, f.asked, f.reason) for f in found]
 
     def judge_all(self, asked: Sequence[tuple[Comparison, Principle]], part: int = 0) -> tuple[list[Judgement], list[Tested]]:

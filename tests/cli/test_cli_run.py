@@ -102,6 +102,7 @@ def test_show_tells_a_run_and_a_stage(place, until_sources) -> None:
         shown = place.caif("show", name)
         assert states(shown.stdout)["generate"] == "done", shown.output
         assert states(shown.stdout)["report"] == "to do"
+    assert "no such run in caif-home; did you mean 'demo'?" in place.caif("show", "dmo").stderr
     stage = place.caif("show", "demo", "generate").stdout
     assert "completion 1" in stage
     assert "question" in stage

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+import caif
+
 HEAVY = ["torch", "transformers", "datasets", "trl", "peft"]
 COUNT = f"import sys; print([name for name in {HEAVY + ['langchain_core', 'pydantic']!r} if name in sys.modules])"
 
@@ -27,6 +29,12 @@ def test_help_takes_less_than_half_a_second(place) -> None:
         assert done.returncode == 0
         assert "caif run quickstart" in shown
     assert min(seconds) < 0.5
+
+
+def test_version_is_that_of_the_package(place) -> None:
+    """What a bug report has to name."""
+    shown = place.caif("--version")
+    assert (shown.exit_code, shown.stdout) == (0, f"caif {caif.__version__}\n")
 
 
 def test_help_loads_neither_torch_nor_pydantic(place) -> None:
