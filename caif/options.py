@@ -1,11 +1,12 @@
 """Options of parts: from what a run file says to what a factory takes, and to what stands for it in a key."""
 
 import inspect
+import json
 from collections.abc import Callable
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
@@ -44,6 +45,34 @@ def typed(factory: Factory, key: str, value: Any, base: Path | None) -> Any:
 def defaults(factory: Factory) -> dict[str, Any]:
     """Return the options that a part has without being told."""
     return {p.name: p.default for p in inspect.signature(factory).parameters.values() if p.default is not p.empty}
+
+
+def described(factory: Factory) -> list[tuple[str, str, str]]:
+    """Return each option's name, what it may be, and what it is if it is left out: "needed" is never, "" is nothing."""
+    return [
+        (p.name, _kind(p.annotation), "needed" if p.default is p.empty else _written(p.default))
+        for p in inspect.signature(factory).parameters.values()
+    ]
+
+
+def _written(value: Any) -> str:
+    return "" if value is None else json.dumps(to_jsonable_python(value, fallback=str))
+
+
+def _kind(annotation: Any) -> str:
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _kind(inner[0])
+    if origin is Literal:
+        return " | ".join(f'"{value}"' if isinstance(value, str) else str(value) for value in inner)
+    if origin in (tuple, list):
+        return f"[{_kind(inner[0])}, …]"
+    if origin is dict:
+        return f"{{{_kind(inner[0])} = {_kind(inner[1])}}}"
+    if inner:
+        return " | ".join(_kind(one) for one in inner if one is not type(None))
+    names = {ModelSpec: "model", Path: "path", str: "text", int: "whole number", float: "number", bool: "true | false"}
+    return names.get(annotation, getattr(annotation, "__name__", str(annotation)))
 
 
 def content(value: Any) -> object:

@@ -1,12 +1,16 @@
 """Commands on runs: run, plan, check, show; and plugins."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from caif.cli.options import HOME, AsJson, Debug, Home, Overrides, RunFile, Until, prepare
 from caif.exits import guarded
+
+if TYPE_CHECKING:
+    from caif.plugins import Part
 
 
 @guarded
@@ -88,16 +92,40 @@ def show(
 
 @guarded
 def plugins(
-    folder: Annotated[Path, typer.Option(help="A folder of single-file plugins.")] = Path("plugins"), *, debug: Debug = False
-) -> None:
-    """List every plugin: where it comes from, its hooks, its parts, and what is wrong with it."""
+    part: Annotated[str, typer.Argument(metavar="[PART]", help="Show this part's options instead.")] = "", *,
+    folder: Annotated[Path, typer.Option(help="A folder of single-file plugins.")] = Path("plugins"), debug: Debug = False,
+) -> None:  # fmt: skip
+    """List every plugin: where it comes from, its hooks, its parts, and what is wrong with it.
+
+    \b
+    caif plugins
+    caif plugins ai-labeler        what it does, and its options in a run file
+    """
     from caif.plugins import load
     from caif.terminal import table
 
     loaded = load(folders=[folder])
+    if part:
+        _print_part(part, loaded.parts)
+        return
     rows = []
     for one in loaded.loaded:
         parts = [f"{hook.removeprefix('caif_')}: {name}" for hook, some in loaded.parts.items() for name, part in some.items()
                  if part.plugin == one.id]  # fmt: skip
         rows.append((one.name, one.origin, ", ".join(one.hooks), "\n".join(parts), one.error))
     table("", ("plugin", "from", "hooks", "parts", "error"), rows)
+
+
+def _print_part(name: str, parts: "Mapping[str, Mapping[str, Part]]") -> None:
+    from inspect import getdoc
+
+    from caif.errors import CaifError, nearest
+    from caif.options import described
+    from caif.terminal import line, table
+
+    found = {hook: some[name] for hook, some in parts.items() if name in some}
+    if not found:
+        raise CaifError(f"there is no part {name!r}", nearest(name, {one for some in parts.values() for one in some}))
+    for hook, part in found.items():
+        table(f"{hook.removeprefix('caif_')}: {name}", ("option", "may be", "if left out"), described(part.factory))
+        line(getdoc(part.factory) or "")

@@ -15,6 +15,15 @@ def test_every_plugin_is_listed_with_its_parts_and_its_error(place) -> None:
         assert word in listed
 
 
+def test_a_part_is_shown_with_its_options(place) -> None:
+    """What a run file may say is not only in the code."""
+    shown = " ".join(place.caif("plugins", "ai-labeler").stdout.split())
+    for word in ("feedback_sources: ai-labeler", "judge", "needed", '"stop" | "warn" | "off"', "selftest", "min_mass", "0.1"):
+        assert word in shown
+    missing = place.caif("plugins", "ai-labelr")
+    assert (missing.exit_code, "did you mean 'ai-labeler'?" in missing.stderr) == (2, True)
+
+
 def test_a_broken_plugin_is_a_warning_and_a_finding(place, until_sources) -> None:
     """The run goes on without it; `check` does not let it pass."""
     place.write("plugins/broken.py", BROKEN)
