@@ -50,7 +50,7 @@ def _judgement(bench: Bench, c: Comparison, p: Principle, source: str, outcome: 
         if reading.verdict is not None:
             return Judgement(**about, verdict=reading.verdict, reason=reading.reason)
     about["mass"] = min(reading.mass for reading in readings)
-    if sum(reading.idle for reading in readings) > 0:
+    if any(reading.idle > 0 for reading in readings):  # the other order alone would be a label by place
         return Judgement(**about, verdict="not_applicable", reason="the judge says so")
     about["logit_ab"] = ab.logit
     lean, signed = _lean(bench, ab, ba)

@@ -15,22 +15,28 @@ class Calibration(Frozen):
 
     judge: str
     method: str
+    wording: str = "paper"
     temperature: float = Field(gt=0)
     pairs: int = 0
     fitted_on: str = ""
 
 
-def temperature(files: Sequence[Path], judge: str, method: str) -> float:
-    """Return the temperature that the files hold for this judge and method; 1 if no file is named at all.
+def temperature(files: Sequence[Path], judge: str, method: str, wording: str) -> float:
+    """Return the temperature that the files hold for this judge, method and wording; 1 if no file is named at all.
 
     A file that is named and holds another judge's temperature is worse than none, so one of them must be this one's.
     """
     known = [_read(file) for file in files]
-    found = next((c.temperature for c in known if (c.judge, c.method) == (judge, method)), None)
+    wanted = (judge, method, wording)
+    found = next((c.temperature for c in known if (c.judge, c.method, c.wording) == wanted), None)
     if found is None and known:
-        names = ", ".join(f"{c.judge} by {c.method}" for c in known)
-        raise CaifError(f"calibration: holds {names}, not {judge} by {method}", "fit it: caif audit --judge … --methods …")
+        names = ", ".join(_named(c.judge, c.method, c.wording) for c in known)
+        raise CaifError(f"calibration: holds {names}, not {_named(*wanted)}", "fit it: caif audit --judge … --methods …")
     return found or 1.0
+
+
+def _named(judge: str, method: str, wording: str) -> str:
+    return f"{judge} by {method} ({wording})"
 
 
 def _read(file: Path) -> Calibration:

@@ -67,7 +67,7 @@ def ai_labeler(
         panel = [
             Bench(
                 model, context.ask, context.score, method, votes, min_mass, orders, clamp, not_applicable, wording,
-                temperature(fitted, model.id, method),
+                temperature(fitted, model.id, method, wording),
             )
             for model in models for wording in wordings
         ]  # fmt: skip

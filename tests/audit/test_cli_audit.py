@@ -82,8 +82,8 @@ def test_a_judge_that_is_right_four_times_of_five(audit: Audit) -> None:
     fitted = json.loads((Path("card") / "calibration-logprobs.json").read_text())
     # Log-odds of 1 where the odds are 4 to 1: what divides them is 1 / log 4.
     assert fitted["temperature"] == pytest.approx(1 / 1.386, abs=0.2)
-    assert temperature([Path("card/calibration-logprobs.json")], fitted["judge"], "logprobs") == fitted["temperature"]
-    assert temperature([], "any", "logprobs") == 1.0
+    assert temperature([Path("card/calibration-logprobs.json")], fitted["judge"], "logprobs", "paper") == fitted["temperature"]
+    assert temperature([], "any", "logprobs", "paper") == 1.0
 
 
 def test_a_judge_that_tosses_a_coin_is_none(audit: Audit) -> None:

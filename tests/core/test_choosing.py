@@ -134,5 +134,5 @@ def test_a_fitted_temperature_is_used_and_another_judges_is_refused(tmp_path: Pa
     (label,) = [row for row in labels(law(rule("x")), {"x": 2.0}, calibration=file) if isinstance(row, Preference)]
     assert label.probability == pytest.approx(0.622459, abs=1e-6)
     file.write_text('{"judge": "someone else", "method": "logprobs", "temperature": 4.0}')
-    with pytest.raises(CaifError, match="holds someone else by logprobs, not fake:it by logprobs"):
+    with pytest.raises(CaifError, match="holds someone else by logprobs .paper., not fake:it by logprobs .paper."):
         labels(law(rule("x")), {"x": 2.0}, calibration=file)

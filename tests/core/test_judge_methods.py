@@ -220,6 +220,17 @@ def test_the_judge_may_say_that_a_principle_does_not_apply() -> None:
     assert written.verdict == "not_applicable"
 
 
+def test_a_judge_that_abstains_in_one_order_gives_no_label_from_the_other() -> None:
+    """That would be a label by place alone."""
+
+    def write(shown: str, sample: int) -> str:
+        del sample
+        return "C" if shown.find(GOOD) < shown.find(BAD) else "A"
+
+    for pair in ((GOOD, BAD), (BAD, GOOD)):
+        assert one(bench_of(lambda *_: [], "votes", write, not_applicable=True), *pair).verdict == "not_applicable"
+
+
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("kind", ["error", "refused", "filtered"])
 def test_a_failure_in_any_method_is_that_failure_and_no_number(method: str, kind: str) -> None:
