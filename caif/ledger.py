@@ -84,11 +84,11 @@ class Ledger:
             self._db.execute("begin immediate")
             self._db.executemany("insert or ignore into answers values (?,?,?,?,?,?,?,?)", rows)
 
-    def spent(self) -> dict[str, Spent]:
-        """Return calls and tokens by stage."""
+    def spent(self, run: str = "") -> dict[str, Spent]:
+        """Return calls and tokens by stage, of one run or of all."""
         with self._errors_told():
             sums = "count(*), sum(tokens_in), sum(tokens_out)"
-            rows = self._db.execute(f"select stage, {sums} from answers group by stage")
+            rows = self._db.execute(f"select stage, {sums} from answers where ? in ('', run) group by stage", [run])
             return {stage: Spent(*numbers) for stage, *numbers in rows}
 
     def paid(self, run: str) -> dict[str, Spent]:

@@ -20,7 +20,7 @@ FIRST = 3
 
 
 class Line(NamedTuple):
-    """One stage of a run: where it lies, whether it is done, and what it has cost in this home folder."""
+    """One stage of a run: where it lies, whether it is done, and what the run has paid for it."""
 
     stage: str
     place: Path
@@ -62,13 +62,13 @@ def listed(folder: Path) -> list[tuple[str, Path]]:
     return [(s["stage"], store / s["folder"]) for s in json.loads((folder / STAGES).read_text(encoding="utf-8"))]
 
 
-def lines(stages: Sequence[tuple[str, Path]], home: Path) -> list[Line]:
-    """Return one line a stage."""
+def lines(stages: Sequence[tuple[str, Path]], home: Path, run: str) -> list[Line]:
+    """Return one line a stage. What another run of the home had paid for cost this one nothing."""
     file = home / "ledger.db"
     spent: Mapping[str, Spent] = {}
     if file.is_file():
         ledger = Ledger(file)
-        spent = ledger.spent()
+        spent = ledger.spent(run)
         ledger.close()
     return [Line(name, place, _made(place), spent.get(name, Spent(0, 0, 0))) for name, place in stages]
 

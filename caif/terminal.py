@@ -18,6 +18,8 @@ from rich.text import Text
 from caif.hookspecs import StageEvent, hookimpl
 from caif.run import Tell
 
+ROWS = ("completion", "judgement", "preference", "principle", "prompt", "rating", "revision")
+"""What a stage counts by a noun that has a plural; its other counts are phrases."""
 HEARTBEAT = 60.0
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _SECRET = re.compile(r"\b(sk-|hf_|gsk_|xai-|ghp_)[A-Za-z0-9_-]{6,}|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)|(?<=Bearer )\S+")
@@ -122,8 +124,13 @@ class Terminal(Tell):
         """Say how long a stage took and what it holds."""
         self.close()
         if not event.reused:
-            counts = ", ".join(f"{number} {what}" for what, number in (event.counts or {}).items() if number)
+            counts = ", ".join(_counted(number, what) for what, number in (event.counts or {}).items() if number)
             self._line(f"{event.stage}  done in {duration(event.seconds)}{': ' if counts else ''}{counts}")
+
+
+def _counted(number: int, what: str) -> str:
+    plural = number != 1 and what in ROWS
+    return f"{number} {what}{'s' if plural else ''}"
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], footer: str = "") -> None:

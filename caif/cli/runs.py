@@ -83,7 +83,8 @@ def show(
     folder = shown.find(run, home)
     prepared = None if folder else prepare(run, home)
     stages = shown.listed(folder) if folder else [(s.name, s.artifact.folder) for s in steps(prepared)] if prepared else []
-    lines = shown.lines(stages, folder.parent.parent if folder else home)
+    name = folder.name if folder else prepared.config.name if prepared else ""
+    lines = shown.lines(stages, folder.parent.parent if folder else home, name)
     if stage:
         shown.print_stage(shown.one(stage, lines))
     else:

@@ -28,6 +28,8 @@ DOUBT = 0.03
 """How improbable a result has to be for a judge that is right on 80 % before one kind of question alone stops it."""
 TRUST = 0.8
 EXACT = 1e-6
+SHOWN = 2
+"""How many failed checks an error names: the last, which sum up."""
 WHAT = {
     "bad": "a plainly bad answer against a good one", "garbage": "shuffled words against a good answer",
     "truncated": "the first third of a good answer against all of it", "empty": "nothing against a good answer",
@@ -94,7 +96,8 @@ def stop_if_failed(found: Sequence[Finding], judge: str) -> None:
     """Stop the run if any check has failed, before anything else is asked."""
     failed = [finding for finding in found if not finding.passed]
     if failed:
-        reasons = "; ".join(f"{finding.check}: {finding.reason}" for finding in failed)
+        reasons = "; ".join(f"{finding.check}: {finding.reason}" for finding in failed[-SHOWN:])
+        reasons += f"; and {len(failed) - SHOWN} more" if len(failed) > SHOWN else ""
         remedy = 'use another judge or method, or declare selftest = "warn" on the source, which the report will show'
         raise CaifError(f"{judge} fails its self-test: {reasons}", remedy, code=FAILED)
 

@@ -27,7 +27,7 @@ class Index:
         self.judgements = self._by_prompt(
             (j for s in made.sources for j in s.judgements), lambda row: row.comparison.prompt
         )
-        self.pairs = self._by_prompt((p for s in made.sources for p in (*s.built, *s.peoples)), lambda row: row.prompt)
+        self.pairs = self._by_prompt((p for s in made.sources for p in (*s.built, *s.ruled, *s.peoples)), lambda row: row.prompt)
         self.thumbs = self._by_prompt((t for s in made.sources for t in s.ratings), lambda row: row.prompt)
         self.answers = self._by_prompt((c for c in made.answers if c.sample == 0), lambda row: row.prompt)
         self.verdicts = self._by_prompt(made.verdicts, lambda row: row.comparison.prompt)

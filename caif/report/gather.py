@@ -24,6 +24,8 @@ ORDER = (
 )
 """The stages in the order of the recipe; `generate` stands there twice, the second time under the name `sample`."""
 
+PEOPLE = ("pairs", "thumbs")
+"""The sources that read what people said."""
 BUILT = "construction"
 """The rater of a pair whose label comes from how its answers were made."""
 
@@ -53,9 +55,19 @@ class SourceRows(NamedTuple):
         return [row for row in self.preferences if row.principle and row.rater != BUILT]
 
     @property
+    def read(self) -> bool:
+        """Whether it reads people's own files."""
+        return self.artifact.facts["config"].get("use") in PEOPLE
+
+    @property
     def peoples(self) -> list[Preference]:
-        """Its pairs that people gave: those that name no principle."""
-        return [row for row in self.preferences if not row.principle and row.rater != BUILT]
+        """Its pairs that people gave: they name a rater and no principle, or were read from people's own files."""
+        return [p for p in self.preferences if not p.principle and p.rater != BUILT and (p.rater or self.read)]
+
+    @property
+    def ruled(self) -> list[Preference]:
+        """Its pairs that nobody gave: a plugin's rule, which names neither principle nor rater."""
+        return [row for row in self.preferences if not row.principle and not row.rater and not self.read]
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,7 @@ def _who(source: SourceRows) -> str:
     said = {
         "a judge": bool(source.judged),
         "construction": bool(source.built),
+        "a rule": bool(source.ruled),
         "people": bool(source.peoples or source.ratings),
     }
     return listed([name for name, true in said.items() if true])

@@ -5,13 +5,13 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
-from pydantic import PrivateAttr
+from pydantic import Field, PrivateAttr
 
 from caif.content import digest, rng
 from caif.errors import CaifError
@@ -55,7 +55,7 @@ class KeyedChat(EchoChat):
     a row that was given another row's answer is seen at once.
     """
 
-    worth: dict[str, float] = {}
+    worth: dict[Annotated[str, Field(min_length=1)], float] = {}
     lean: float = 0.0
 
     def _generate(
