@@ -181,7 +181,7 @@ def _override(table: dict[str, Any], override: str) -> None:
             here = here[int(name)] if isinstance(here, list) else here.setdefault(name, {})
         here[int(last) if isinstance(here, list) else last] = value
     except (ValueError, IndexError, TypeError, AttributeError):
-        raise CaifError(f"{key}: there is no such key to override", "see the run file's keys") from None
+        raise CaifError(f"{key}: there is no such key to override", "caif keys lists them") from None
 
 
 _SECRET = re.compile(r"(^|[_-])(api[_-]?key|token|password|secret|authorization)$", re.IGNORECASE)

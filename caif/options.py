@@ -50,27 +50,29 @@ def defaults(factory: Factory) -> dict[str, Any]:
 def described(factory: Factory) -> list[tuple[str, str, str]]:
     """Return each option's name, what it may be, and what it is if it is left out: "needed" is never, "" is nothing."""
     return [
-        (p.name, _kind(p.annotation), "needed" if p.default is p.empty else _written(p.default))
+        (p.name, kind(p.annotation), "needed" if p.default is p.empty else written(p.default))
         for p in inspect.signature(factory).parameters.values()
     ]
 
 
-def _written(value: Any) -> str:
+def written(value: Any) -> str:
+    """Return a value as a run file would say it, "" for nothing."""
     return "" if value is None else json.dumps(to_jsonable_python(value, fallback=str))
 
 
-def _kind(annotation: Any) -> str:
+def kind(annotation: Any) -> str:
+    """Return what a type is in words of a run file."""
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return _kind(inner[0])
+        return kind(inner[0])
     if origin is Literal:
         return " | ".join(f'"{value}"' if isinstance(value, str) else str(value) for value in inner)
     if origin in (tuple, list):
-        return f"[{_kind(inner[0])}, …]"
+        return f"[{kind(inner[0])}, …]"
     if origin is dict:
-        return f"{{{_kind(inner[0])} = {_kind(inner[1])}}}"
+        return f"{{{kind(inner[0])} = {kind(inner[1])}}}"
     if inner:
-        return " | ".join(_kind(one) for one in inner if one is not type(None))
+        return " | ".join(kind(one) for one in inner if one is not type(None))
     names = {ModelSpec: "model", Path: "path", str: "text", int: "whole number", float: "number", bool: "true | false"}
     return names.get(annotation, getattr(annotation, "__name__", str(annotation)))
 

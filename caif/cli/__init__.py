@@ -29,7 +29,7 @@ laws = typer.Typer(
 )  # fmt: skip
 app.add_typer(laws, name="constitution")
 
-for command in (runs.run, runs.plan, runs.check, runs.show, labels.relabel, audit.audit, runs.plugins):
+for command in (runs.run, runs.plan, runs.check, runs.show, labels.relabel, audit.audit, runs.keys, runs.plugins):
     app.command()(command)
 for command in (constitutions.check, constitutions.lint, constitutions.test, constitutions.export, differences.diff):
     laws.command()(command)

@@ -92,6 +92,24 @@ def show(
 
 
 @guarded
+def keys(
+    section: Annotated[str, typer.Argument(metavar="[SECTION]", help="Show this section alone.")] = "", *, debug: Debug = False
+) -> None:
+    """Show the keys of a run file, section by section: what each may be, and what it is if it is left out.
+
+    \b
+    caif keys
+    caif keys rl
+    """
+    from caif import keys as known
+    from caif.terminal import line, table
+
+    for name, model in {section: known.section(section)}.items() if section else known.sections().items():
+        table("" if name == known.TOP else f"[{name}]", ("key", "may be", "if left out"), known.keys(model))
+        line(known.about(model))
+
+
+@guarded
 def plugins(
     part: Annotated[str, typer.Argument(metavar="[PART]", help="Show this part's options instead.")] = "", *,
     folder: Annotated[Path, typer.Option(help="A folder of single-file plugins.")] = Path("plugins"), debug: Debug = False,

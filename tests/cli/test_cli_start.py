@@ -1,12 +1,17 @@
 """The command line answers at once and loads nothing that it does not need."""
 
+import re
 import resource
 import subprocess
 import sys
 
 import pytest
+from typer.testing import CliRunner
 
 import caif
+from caif import keys
+from caif.cli import app
+from caif.errors import CaifError
 
 HEAVY = ["torch", "transformers", "datasets", "trl", "peft"]
 COUNT = f"import sys; print([name for name in {HEAVY + ['langchain_core', 'pydantic']!r} if name in sys.modules])"
@@ -68,3 +73,14 @@ def test_a_misspelt_command_gets_a_suggestion(place) -> None:
     result = place.caif("rum")
     assert result.exit_code == 2
     assert "Did you mean 'run'?" in result.stderr
+
+
+def test_every_section_of_a_run_file_can_be_looked_up() -> None:
+    """With what a key may be and is; a section that is mistyped is answered with the nearest."""
+    shown = CliRunner().invoke(app, ["keys"]).stdout
+    assert all(f"[{name}]" in shown for name in ("prompts", "rl", "budget", "exec", "feedback"))
+    one = CliRunner().invoke(app, ["keys", "sft"]).stdout
+    assert re.search(r"targets\W+\"all\" \| \"final\"\W+\"all\"", one)
+    assert re.search(r"model\W+model\W+needed", one)
+    with pytest.raises(CaifError, match="did you mean 'reward'"):
+        keys.section("rewards")
