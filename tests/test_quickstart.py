@@ -21,7 +21,7 @@ def test_the_run_file_is_whole() -> None:
     run = config.read("quickstart")
     stages = (run.generate, run.revise, run.sft, run.sample, run.combine, run.reward, run.rl, run.evaluate, run.report)
     assert all(stages)
-    assert {source.use for source in run.feedback} == {"ai-labeler", "critique-revise", "contrast", "thumbs"}
+    assert {source.use for source in run.feedback} == {"ai-labeler", "critique-revise", "contrast", "refusal", "thumbs"}
     assert run.evaluate is not None
     assert run.evaluate.judge == run.models["judge"] != run.models["policy"]
 
