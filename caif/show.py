@@ -62,8 +62,8 @@ def listed(folder: Path) -> list[tuple[str, Path]]:
     return [(s["stage"], store / s["folder"]) for s in json.loads((folder / STAGES).read_text(encoding="utf-8"))]
 
 
-def lines(stages: Sequence[tuple[str, Path]], home: Path, run: str) -> list[Line]:
-    """Return one line a stage. What another run of the home had paid for cost this one nothing."""
+def lines(stages: Sequence[tuple[str, Path]], home: Path, run: str = "") -> list[Line]:
+    """Return one line a stage, with what the run, or without a name all runs of the home, have paid for it."""
     file = home / "ledger.db"
     spent: Mapping[str, Spent] = {}
     if file.is_file():
