@@ -57,7 +57,7 @@ class SourceRows(NamedTuple):
     @property
     def read(self) -> bool:
         """Whether it reads people's own files."""
-        return self.artifact.facts["config"].get("use") in PEOPLE
+        return (self.artifact.facts.get("config") or {}).get("use") in PEOPLE
 
     @property
     def peoples(self) -> list[Preference]:

@@ -165,7 +165,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CAIF_HOME", raising=False)
     judged = [judgement("a", prompt=f"Why {n}?", logit_ab=2.0, logit_ba=-1.0 if n % 4 == 0 else 1.0) for n in range(40)]
-    people = [Preference(prompt=j.comparison.prompt, chosen="one", rejected="two", probability=1.0, objective="honesty")
+    people = [Preference(prompt=j.comparison.prompt, chosen="one", rejected="two", probability=1.0, objective="honesty", rater="someone")
               for j in judged[:2]]  # fmt: skip
     store, stages = Store(tmp_path / "home" / "store"), []
     for name, rows in (("ai-labeler", judged), ("people", people)):
