@@ -12,7 +12,7 @@ from typing import Any
 
 from caif.constitution import Principle
 from caif.data import Comparison, Judgement
-from caif.judge.bench import METHODS, MIN_MASS, TIMES, Bench, Method, Orders, Outcome, Reading, Wording
+from caif.judge.bench import METHODS, MIN_MASS, TIMES, Bench, Method, Orders, Outcome, Reading, Wording, spent
 from caif.judge.inert import suspicious
 from caif.judge.pairs import Asked, by_logprobs, by_reasoning, by_votes, read_letter
 from caif.judge.single import by_likelihood, by_rubric, by_score, by_yes
@@ -34,17 +34,18 @@ def judge_all(bench: Bench, asked: Sequence[tuple[Comparison, Principle]], sourc
     if not asked:
         return []
     outcomes = READERS[bench.method](bench, asked)
-    return [_judgement(bench, c, p, source, outcome) for (c, p), outcome in zip(asked, outcomes, strict=True)]
+    return [judgement(bench, c, p, source, outcome) for (c, p), outcome in zip(asked, outcomes, strict=True)]
 
 
-def _judgement(bench: Bench, c: Comparison, p: Principle, source: str, outcome: Outcome) -> Judgement:
+def judgement(bench: Bench, c: Comparison, p: Principle, source: str, outcome: Outcome) -> Judgement:
+    """Return what was read of a comparison as a Judgement: a verdict with its probability, or a failure of its kind."""
     ab, ba = outcome
     readings = [reading for reading in outcome if reading is not None]
     about: dict[str, Any] = {
         "comparison": c, "principle": p.id, "objective": p.objective, "judge": bench.model.id, "source": source,
         "method": bench.method, "said": tuple(text for r in readings for text in r.said),
         "suspected_injection": bool(suspicious(c.a) or suspicious(c.b)),
-        "tokens_in": sum(r.tokens_in for r in readings), "tokens_out": sum(r.tokens_out for r in readings),
+        **spent(readings),
     }  # fmt: skip
     for reading in readings:
         if reading.verdict is not None:
@@ -76,5 +77,5 @@ def _lean(bench: Bench, ab: Reading, ba: Reading | None) -> tuple[float, float]:
 
 
 __all__ = [
-    "METHODS", "MIN_MASS", "TIMES", "Bench", "Method", "Orders", "Wording", "judge_all", "read_letter",
+    "METHODS", "MIN_MASS", "TIMES", "Bench", "Method", "Orders", "Wording", "judge_all", "judgement", "read_letter",
 ]  # fmt: skip

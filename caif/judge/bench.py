@@ -72,9 +72,12 @@ class Reading(NamedTuple):
 
     def paid(self, answers: Iterable[Answer]) -> "Reading":
         """Return the reading with what these answers cost added to it."""
-        spent = [(answer.tokens_in, answer.tokens_out) for answer in answers]
-        into, out = (sum(column) for column in zip(*spent, strict=True)) if spent else (0, 0)
-        return self._replace(tokens_in=self.tokens_in + into, tokens_out=self.tokens_out + out)
+        return self._replace(**spent([self, *answers]))
+
+
+def spent(parts: Sequence[Answer | Reading]) -> dict[str, int]:
+    """Return what all these cost together, as the fields that hold it."""
+    return {"tokens_in": sum(part.tokens_in for part in parts), "tokens_out": sum(part.tokens_out for part in parts)}
 
 
 Outcome = tuple[Reading, Reading | None]

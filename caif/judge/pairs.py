@@ -8,7 +8,7 @@ from caif.constitution import Principle
 from caif.data import Comparison
 from caif.hookspecs import Answer, Params, Question, Request
 from caif.judge import wording
-from caif.judge.bench import FLOOR, Bench, Outcome, Reading, failure, masses, whole_strings_only
+from caif.judge.bench import FLOOR, Bench, Outcome, Reading, failure, masses, spent, whole_strings_only
 from caif.judge.wording import Talk
 
 Asked = Sequence[tuple[Comparison, Principle]]
@@ -108,7 +108,7 @@ def _mean(readings: Sequence[Reading]) -> Reading:
         logit=sum(r.logit for r in good) / len(good), idle=sum(r.idle for r in good) / len(good),
         mass=min(r.mass for r in good), said=tuple(text for r in readings for text in r.said),
     )  # fmt: skip
-    return mean._replace(tokens_in=sum(r.tokens_in for r in readings), tokens_out=sum(r.tokens_out for r in readings))
+    return mean._replace(**spent(readings))
 
 
 def _count(answers: Sequence[Answer], offered: Sequence[str]) -> Reading:

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from caif.constitution import Check, Principle
 from caif.data import Prompt
-from caif.hookspecs import Question
+from caif.hookspecs import Answer, Question
 from caif.judge import wording
-from caif.judge.bench import FLOOR, Bench, Outcome, Reading, masses, whole_strings_only
+from caif.judge.bench import FLOOR, Bench, Outcome, Reading, masses, spent, whole_strings_only
 from caif.judge.pairs import Asked
 from caif.judge.wording import DIGITS, YES_NO
 
@@ -30,10 +30,14 @@ class Item(NamedTuple):
 
 def by_yes(bench: Bench, asked: Asked) -> list[Outcome]:
     """Ask of each answer whether it is good. Given that just one is, the odds that it is a are those of a over those of b."""
-    items = _items(asked)
+    return _compared(approvals(bench, _items(asked)))
+
+
+def approvals(bench: Bench, items: Sequence[Item]) -> list[Reading]:
+    """Return the log-odds that each answer is a good one by its principle."""
     talks = [wording.single(i.prompt, i.answer, wording.good(i.principle)) for i in items]
-    answers = bench.score(bench.model, [Question(i.row, t, YES_NO) for i, t in zip(items, talks, strict=True)])
-    return _compared([_yes(answer, bench.min_mass) for answer in answers])
+    questions = [Question(i.row, t, YES_NO) for i, t in zip(items, talks, strict=True)]
+    return [_yes(answer, bench.min_mass) for answer in (bench.score(bench.model, questions) if questions else [])]
 
 
 def by_rubric(bench: Bench, asked: Asked) -> list[Outcome]:
@@ -92,7 +96,8 @@ def by_likelihood(bench: Bench, asked: Asked) -> list[Outcome]:
     is the log-odds. It is far from calibrated, as every token adds to it: fit a temperature before its size is believed.
     """
     whole_strings_only(bench, 'method = "likelihood"')
-    items = [item for item in _items(asked) if item.principle.instruct]
+    every = _items(asked)
+    items = [item for item in every if item.principle.instruct]
     questions = [Question(i.row, i.prompt.under(i.principle.instruct), (i.answer,)) for i in items]
     questions += [Question(i.row, i.prompt.under(i.principle.oppose), (i.answer,)) for i in items]
     answers = bench.score(bench.model, questions) if questions else []
@@ -105,29 +110,29 @@ def by_likelihood(bench: Bench, asked: Asked) -> list[Outcome]:
                 failed = Reading(0, 0, "error", f"no log-probability of an answer: {answer.logprobs[0]}")
             readings.append((failed or Reading(answer.logprobs[0])).paid([answer]))
         found[item] = _both(*readings)
-    return _compared([found.get(item, IDLE._replace(reason="the principle has no instruct")) for item in _items(asked)])
+    return _compared([found.get(item, IDLE._replace(reason="the principle has no instruct")) for item in every])
 
 
 def _items(asked: Asked) -> list[Item]:
     return [Item(c.id, c.prompt, answer, p) for c, p in asked for answer in (c.a, c.b)]
 
 
-def _yes(answer: object, floor: float) -> Reading:
-    values, failed = masses(answer, floor)  # type: ignore[arg-type]
+def _yes(answer: Answer, floor: float) -> Reading:
+    values, failed = masses(answer, floor)
     reading = failed or Reading(values[0] - values[1], math.exp(values[0]) + math.exp(values[1]))
-    return reading.paid([answer])  # type: ignore[list-item]
+    return reading.paid([answer])
 
 
 def _weighed(principle: Principle, readings: Sequence[Reading]) -> Reading:
     if not readings:
         return IDLE._replace(reason="the principle has no checks")
-    spent = {"tokens_in": sum(r.tokens_in for r in readings), "tokens_out": sum(r.tokens_out for r in readings)}
+    cost = spent(readings)
     failed = next((reading for reading in readings if reading.verdict), None)
     if failed:
-        return failed._replace(**spent)
+        return failed._replace(**cost)
     signed = [(c.weight, r.logit if c.wants == "yes" else -r.logit) for c, r in zip(principle.checks, readings, strict=True)]
     mean = math.fsum(weight * logit for weight, logit in signed) / math.fsum(weight for weight, _ in signed)
-    return Reading(mean, min(reading.mass for reading in readings), **spent)
+    return Reading(mean, min(reading.mass for reading in readings), **cost)
 
 
 def _compared(readings: Sequence[Reading]) -> list[Outcome]:
@@ -136,8 +141,8 @@ def _compared(readings: Sequence[Reading]) -> list[Outcome]:
 
 def _both(one: Reading, other: Reading) -> Reading:
     """Return the difference of two readings, or the first failure of the two."""
-    spent = {"tokens_in": one.tokens_in + other.tokens_in, "tokens_out": one.tokens_out + other.tokens_out}
+    cost = spent([one, other])
     for reading in (one, other):
         if reading.verdict:
-            return reading._replace(**spent)
-    return Reading(one.logit - other.logit, min(one.mass, other.mass), **spent)
+            return reading._replace(**cost)
+    return Reading(one.logit - other.logit, min(one.mass, other.mass), **cost)

@@ -46,7 +46,8 @@ def pair(prompt: Prompt, first: str, second: str, principle: Principle, wording:
     """
     texts = [inert(first), inert(second)]
     mark = _mark(prompt, *texts)
-    options = "\n".join(["Options:", *(f"{o} {_fenced(t, mark)}" for o, t in zip(OPTIONS, texts, strict=False)), IDLE][: 4 if idle else 3])
+    shown = [f"{option} {_fenced(text, mark)}" for option, text in zip(OPTIONS[:2], texts, strict=True)]
+    options = "\n".join(["Options:", *shown, *([IDLE] if idle else [])])
     middle = [options, principle.compare] if wording == "principle-last" else [principle.compare, options]
     text = "\n\n".join([RULES, conversation(prompt), *middle, ending])
     return [{"role": "raw" if wording == "raw" else "user", "content": text}]

@@ -16,12 +16,10 @@ from pydantic import Field
 from caif.config import Count, ModelSpec, Share
 from caif.constitution import Principle
 from caif.data import Comparison, Completion, Judgement, Preference, Rejected
-from caif.hookspecs import Answer, Feedback, FeedbackContext, FeedbackSource, Question
-from caif.judge import MIN_MASS, Bench
-from caif.judge.bench import masses
-from caif.judge.inert import suspicious
+from caif.hookspecs import Feedback, FeedbackContext, FeedbackSource
+from caif.judge import MIN_MASS, Bench, judgement
+from caif.judge.single import Item, approvals
 from caif.judge.watch import Selftest, Watch
-from caif.judge.wording import YES_NO, good, single
 from caif.sources.labels import preference
 from caif.sources.refusals import draw_refusal
 from caif.text import refuses
@@ -63,14 +61,14 @@ def refusal(
         else:
             bench = Bench(context.model(judge), context.ask, context.score, "pointwise", min_mass=min_mass)
             yield from Watch(bench, context.constitution, context.source, context.seed, selftest).before()
-            for judgement in judge_answers(bench, _some(unsafe, limit), context.source):
-                yield judgement
-                if judgement.verdict == "b":
+            for judged in judge_answers(bench, _some(unsafe, limit), context.source):
+                yield judged
+                if judged.verdict == "b":
                     yield Rejected(
-                        where=judgement.comparison.id, reason="the judge finds no harm", detail=judgement.principle
+                        where=judged.comparison.id, reason="the judge finds no harm", detail=judged.principle
                     )
                     continue
-                for row in preference(judgement):
+                for row in preference(judged):
                     if isinstance(row, Preference):
                         chosen.append(row)
                     else:
@@ -95,26 +93,10 @@ def judge_answers(bench: Bench, pairs: Sequence[Pair], source: str) -> list[Judg
 
     So the log-odds of a, the refusal, are those of No over Yes. There is one order only, as there is one answer.
     """
-    talks = [single(c.prompt, c.b, good(p)) for c, p in pairs]
-    questions = [Question(c.id, talk, YES_NO) for (c, _), talk in zip(pairs, talks, strict=True)]
-    answers = bench.score(bench.model, questions) if questions else []
-    return [_judgement(bench, pair, answer, source) for pair, answer in zip(pairs, answers, strict=True)]
-
-
-def _judgement(bench: Bench, pair: Pair, answer: Answer, source: str) -> Judgement:
-    values, failed = masses(answer, bench.min_mass)
-    row = Judgement(
-        comparison=pair.comparison, principle=pair.principle.id, objective=pair.principle.objective, judge=bench.model.id,
-        source=source, method="pointwise", resolution="the answer alone",
-        suspected_injection=bool(suspicious(pair.comparison.b)),
-        tokens_in=answer.tokens_in, tokens_out=answer.tokens_out,
-        verdict=(failed.verdict if failed else None) or "error", reason=failed.reason if failed else "",
-    )  # fmt: skip
-    if failed:
-        return row
-    logit, mass = values[1] - values[0], math.exp(values[0]) + math.exp(values[1])
-    p = 1 / (1 + math.exp(-logit))
-    return row.but(verdict="tie" if logit == 0 else "a" if logit > 0 else "b", p_a=p, logit_ab=logit, mass=mass)
+    found = approvals(bench, [Item(c.id, c.prompt, c.b, p) for c, p in pairs])
+    outcomes = [(reading._replace(logit=0.0 - reading.logit), None) for reading in found]
+    judged = [judgement(bench, *pair, source, outcome) for pair, outcome in zip(pairs, outcomes, strict=True)]
+    return [row.but(resolution="the answer alone") for row in judged]
 
 
 def _pairs(

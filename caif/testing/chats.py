@@ -41,9 +41,11 @@ class EchoChat(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
+        return _said(self._reply(messages), str(messages[-1].content))
+
+    def _reply(self, messages: list[BaseMessage]) -> str:
         said = str(messages[-1].content)
-        reply = next((reply for key, reply in self.replies.items() if key in said), self.prefix + said)
-        return _said(reply, said)
+        return next((reply for key, reply in self.replies.items() if key in said), self.prefix + said)
 
 
 class KeyedChat(EchoChat):
@@ -58,20 +60,13 @@ class KeyedChat(EchoChat):
     worth: dict[Annotated[str, Field(min_length=1)], float] = {}
     lean: float = 0.0
 
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
+    def _reply(self, messages: list[BaseMessage]) -> str:
         said = str(messages[-1].content)
         if any(key in said for key in self.replies):
-            return super()._generate(messages, stop, run_manager, **kwargs)
-        keys = self._keys(said)
-        if len(keys) >= 2:
-            return _said("A" if self._log_odds(said) > 0 else "B", said)
-        return _said(f"answer {digest([[m.type, str(m.content)] for m in messages])}", said)
+            return super()._reply(messages)
+        if len(self._keys(said)) >= 2:
+            return "A" if self._log_odds(said) > 0 else "B"
+        return f"answer {digest([[m.type, str(m.content)] for m in messages])}"
 
     def score(self, questions: Sequence[Question]) -> list[Answer]:
         """Score options A and B by worth, and any other choices by what the conversation and they are."""
