@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from caif.config import ModelSpec, RunConfig
     from caif.constitution import Constitution, Principle
     from caif.constitution import read as read_constitution
-    from caif.data import Comparison, Completion, Judgement, Message, Preference, Prompt, Rating, Rejected, Revision
+    from caif.data import Comparison, Completion, Judgement, Message, Origin, Preference, Prompt, Rating, Rejected, Revision
     from caif.errors import CaifError
     from caif.hookspecs import Answer, FeedbackContext, Params, Question, Request, StageEvent, hookimpl
     from caif.run import Run, Tell
@@ -21,7 +21,8 @@ _HOMES = {
     "caif.config": ("ModelSpec", "RunConfig"),
     "caif.constitution": ("Constitution", "Principle"),
     "caif.data": (
-        "Comparison", "Completion", "Judgement", "Message", "Preference", "Prompt", "Rating", "Rejected", "Revision",
+        "Comparison", "Completion", "Judgement", "Message", "Origin", "Preference", "Prompt", "Rating", "Rejected",
+        "Revision",
     ),
     "caif.errors": ("CaifError",),
     "caif.hookspecs": ("Answer", "FeedbackContext", "Params", "Question", "Request", "StageEvent", "hookimpl"),
@@ -32,8 +33,8 @@ _WHERE["read_constitution"] = ("caif.constitution", "read")
 
 __all__ = [
     "Answer", "CaifError", "Comparison", "Completion", "Constitution", "FeedbackContext", "Judgement", "Message",
-    "ModelSpec", "Params", "Preference", "Principle", "Prompt", "Question", "Rating", "Rejected", "Request", "Results",
-    "Revision", "Run", "RunConfig", "StageEvent", "Tell", "hookimpl", "load_run", "read_constitution", "run_file",
+    "ModelSpec", "Origin", "Params", "Preference", "Principle", "Prompt", "Question", "Rating", "Rejected", "Request",
+    "Results", "Revision", "Run", "RunConfig", "StageEvent", "Tell", "hookimpl", "load_run", "read_constitution", "run_file",
 ]  # fmt: skip
 
 

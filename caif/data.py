@@ -185,6 +185,25 @@ class Tested(Row):
     source: str = ""
 
 
+class Origin(Frozen):
+    """How a label came about, beside its source, rater and principle. None of it is part of what the label says.
+
+    `raw` is where the label stands in what it was read from (file and line, or the product's own id of the record), `at`
+    when it was given, in seconds since 1970 UTC, `conversation` the product's chat under a salted hash, `law` the digest
+    of the principle as it read then, `order` which place the chosen answer stood in when it was judged, and the tokens and
+    `price` (in the currency of the model's table) what the label took.
+    """
+
+    raw: str = ""
+    at: float | None = None
+    conversation: str = ""
+    law: str = ""
+    order: Literal["", "first", "second", "both"] = ""
+    tokens_in: int = 0
+    tokens_out: int = 0
+    price: Weight | None = None
+
+
 class Preference(Row):
     """A soft label: `probability` that `chosen` is the better answer under `objective`, with where it came from."""
 
@@ -199,11 +218,12 @@ class Preference(Row):
     rater: str = ""
     resolution: str = ""
     """How the principle came to judge, where an AI labeler chose it."""
-    apart = frozenset({"resolution"})
+    origin: Origin = Origin()
+    apart = frozenset({"resolution", "origin"})
 
 
 class Rating(Row):
-    """A thumb: one person's up or down on one answer, with the reason they gave."""
+    """A thumb: one person's up or down on one answer, with the reason they gave and the answer they wanted instead."""
 
     prompt: Prompt
     completion: str
@@ -213,6 +233,9 @@ class Rating(Row):
     source: str = ""
     rater: str = ""
     reason: str = ""
+    correction: str = ""
+    origin: Origin = Origin()
+    apart = frozenset({"origin"})
 
 
 class Rejected(Row):

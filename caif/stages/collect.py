@@ -82,4 +82,4 @@ def collect(
     return {}
 
 
-collect.version = 2
+collect.version = 3

@@ -48,7 +48,7 @@ def combine(work: Work, asked: Artifact, *feedback: Artifact | None, cfg: Combin
     return {"sources": _by_source([*unique, *ratings]), "train": sum(r.prompt.split == "train" for r in [*unique, *ratings])}
 
 
-combine.version = 1
+combine.version = 2
 
 
 def pair_thumbs(ratings: Sequence[Rating]) -> tuple[list[Preference], list[Rating]]:

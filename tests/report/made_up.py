@@ -18,7 +18,7 @@ HOSTILE = (
 )
 """A text that tries everything: markup, templates, terminal escapes, and characters that hide or turn others around."""
 
-FIXED = {"id", "role", "verdict", "finish", "split", "rater"}
+FIXED = {"order", "id", "role", "verdict", "finish", "split", "rater"}
 """Fields that hold one of a few words, or that say who gave a label."""
 
 NAMED = {"measures", "wins", "objectives", "sources", "principles", "scale", "people_agree"}
