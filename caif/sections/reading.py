@@ -1,0 +1,32 @@
+"""Sections of the stages that measure and tell: evaluation and report."""
+
+from caif.content import Frozen
+from caif.data import Weight
+from caif.sections.parts import Count, ModelSpec, Part
+
+
+class PluginMetric(Part):
+    """What a plugin counts in an answer."""
+
+    hook = "caif_metrics"
+
+
+class Evaluate(Frozen):
+    """Compare tuned model and policy on held-out prompts."""
+
+    model: ModelSpec | None = None
+    """Where RL started, if there is no [sft]."""
+    judge: ModelSpec | None = None
+    samples: Count = 1
+    temperature: Weight = 1.0
+    max_tokens: Count = 256
+    best_of: Count = 4
+    metrics: dict[str, PluginMetric] = {}
+    bootstrap: Count = 2000
+
+
+class Report(Frozen):
+    """The page. `examples` is for how many prompts the whole chain is shown."""
+
+    title: str = ""
+    examples: Count = 12
