@@ -62,6 +62,12 @@ def test_sources_and_formats_import_what_a_plugin_could(name: str) -> None:
     assert {part.split(".")[0] for part in own(CAIF / name)} <= PLAIN | families
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("judge/")])
+def test_the_judge_knows_nothing_of_pages_and_cards(name: str) -> None:
+    """It works where nothing is reported: report and audit stand upon it."""
+    assert not [part for part in own(CAIF / name) if part.split(".")[0] in ("report", "audit", "laws")]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_only_models_and_training_import_what_is_heavy(name: str) -> None:
     """So reading, checking, planning and labelling with a server need neither torch nor the seconds it takes."""

@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 from caif.data import Comparison, Judgement
 from caif.files import load
 from caif.hookspecs import Answer, Model, Params, Question, Request
+from caif.intervals import Estimate, share
 from caif.judge import Bench, judge_all
 from caif.judge.inert import inert, suspicious
 from caif.judge.probes import Item, Probe, items, known
 from caif.judge.wording import RULES, RULES_ONE
-from caif.report.estimate import Estimate, share
 
 PAIRS = 4
 _DATA = tuple(rules[rules.index(". ") + 1 :] for rules in (RULES, RULES_ONE))

@@ -6,7 +6,7 @@ from statistics import NormalDist
 from typing import Any
 
 from caif.errors import FAILED, CaifError
-from caif.report.estimate import share
+from caif.intervals import share
 
 ByPrompt = Mapping[str, float]
 """One number a prompt: the mean over its answers."""

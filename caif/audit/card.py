@@ -7,9 +7,9 @@ from caif.audit.agreement import agreement
 from caif.audit.honesty import Evidence, calibration, labelled
 from caif.audit.judgements import behaviour
 from caif.data import Judgement
+from caif.intervals import CHANCE, side_of
 from caif.judge import MIN_MASS
 from caif.models.account import Price
-from caif.report.estimate import CHANCE, side_of
 from caif.report.numbers import plain
 
 DRAWS = 2000

@@ -6,7 +6,7 @@ from statistics import NormalDist
 from typing import Any
 
 from caif.audit.agreement import Labelled, agreement, difference
-from caif.report.estimate import CHANCE, share
+from caif.intervals import CHANCE, share
 
 ERROR = 0.05
 """How often a judge at chance may have a mode recommended."""

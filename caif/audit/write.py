@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from caif.audit.card import GROUPS
-from caif.report.estimate import CHANCE
+from caif.intervals import CHANCE
 from caif.report.page import page
 from caif.report.plots import span_of
 from caif.report.show import number, percent, spread

@@ -11,9 +11,9 @@ from caif.constitution import Constitution, Principle
 from caif.content import rng
 from caif.data import FAILURES, Comparison, Judgement
 from caif.errors import FAILED, CaifError
+from caif.intervals import share
 from caif.judge.probes import NULLS, Item, Probe, cases, cut, items, known, salad, steering
 from caif.judge.selftest import SHARE
-from caif.report.estimate import share
 
 Asked = tuple[Comparison, Principle]
 

@@ -12,8 +12,8 @@ from caif.constitution import Case, Constitution, Principle
 from caif.content import rng
 from caif.data import FAILURES, Comparison, Judgement, Prompt
 from caif.errors import CaifError
+from caif.intervals import share
 from caif.judge import Bench, judge_all
-from caif.report.estimate import share
 
 Outcome = Literal["passed", "failed", "tie", "not_applicable", "no verdict"]
 SHOWN = 160

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from caif.data import Judgement, Preference
-from caif.report.estimate import Estimate, share
+from caif.intervals import Estimate, share
 from caif.report.gather import SourceRows
 
 Pair = tuple[str, str, str]

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from caif.intervals import CHANCE, side_of
 from caif.report import outcomes
-from caif.report.estimate import CHANCE, side_of
 from caif.report.outcomes import FAILED, FEW, About
 from caif.report.show import counted, listed, percent, spread
 from caif.report.sources import FLIPS

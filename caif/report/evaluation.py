@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from caif.data import FAILURES
+from caif.intervals import Estimate, share
 from caif.report.agreement import failures
-from caif.report.estimate import Estimate, finite, known, share
+from caif.report.estimate import finite, known
 from caif.report.gather import Made
 
 SIDES = ("base", "tuned", "policy", "best of n")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from caif.report.estimate import CHANCE, side_of
+from caif.intervals import CHANCE, side_of
 from caif.report.evaluation import gap_of
 from caif.report.show import counted, listed, number, spread
 

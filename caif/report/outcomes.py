@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from caif.report.estimate import CHANCE, share, side_of
+from caif.intervals import CHANCE, share, side_of
 from caif.report.evaluation import gap_of
 from caif.report.show import counted, listed, number, percent
 from caif.report.sources import FLIPS

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
-from caif.report.estimate import Estimate
+from caif.intervals import Estimate
 from caif.report.show import number, visible
 
 Points = Sequence[Sequence[float]]

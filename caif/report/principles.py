@@ -5,8 +5,9 @@ from typing import Any
 
 from caif.constitution import Principle
 from caif.data import FAILURES, Judgement
+from caif.intervals import Estimate, share
 from caif.report import agreement
-from caif.report.estimate import Estimate, average, share
+from caif.report.estimate import average
 from caif.report.gather import Made, SourceRows
 from caif.report.rewards import quality
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from caif.report.estimate import finite, known, share
+from caif.intervals import share
+from caif.report.estimate import finite, known
 from caif.report.gather import Made
 
 LOSSES = ("log_loss", "brier", "ece", "auroc")

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from typing import Any
 
-from caif.report.estimate import Estimate
+from caif.intervals import Estimate
 
 NOTHING = "\u2013"
 LIMIT = 20_000

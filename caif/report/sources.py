@@ -3,8 +3,9 @@
 from typing import Any
 
 from caif.data import FAILURES
+from caif.intervals import CHANCE, side_of
 from caif.report import agreement
-from caif.report.estimate import CHANCE, average, side_of
+from caif.report.estimate import average
 from caif.report.gather import Made, SourceRows
 from caif.report.rewards import quality
 from caif.report.show import counted, listed, percent, spread

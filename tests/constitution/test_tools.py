@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from caif.constitution import Principle
+from caif.intervals import share
 from caif.laws.diff import words
-from caif.report.estimate import share
 
 JUDGE = ("--judge", "judge:it")
 

@@ -7,8 +7,9 @@ import pytest
 from made_up import made_up
 
 from caif.data import Preference
+from caif.intervals import share, side_of
 from caif.report.agreement import People, with_people
-from caif.report.estimate import known, share, side_of
+from caif.report.estimate import known
 from caif.report.gather import SourceRows, gather
 from caif.report.rewards import quality
 from caif.report.sources import verdict
