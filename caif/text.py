@@ -15,6 +15,12 @@ def words(text: str) -> int:
     return len(text.split())
 
 
+def brief(text: str, length: int) -> str:
+    """Return a text on one line, its end left out where it is longer than that."""
+    text = " ".join(text.split())
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
 def sentences(text: str) -> int:
     """Count sentences; a text that never ends one is one sentence."""
     return max(len(_SENTENCE.findall(text)), 1 if text.strip() else 0)

@@ -117,15 +117,16 @@ def _ask(
 
 
 def _example(row: "Relabelled") -> dict[str, Any]:
-    from caif.laws.cases import brief
+    from caif.laws.cases import SHOWN
+    from caif.text import brief
 
     c = row.old.comparison
     said = [{"verdict": j.verdict, "p_a": j.p_a} for j in (row.old, row.new)]
     return {
         "outcome": row.outcome,
-        "prompt": brief(c.prompt.text),
-        "a": brief(c.a),
-        "b": brief(c.b),
+        "prompt": brief(c.prompt.text, SHOWN),
+        "a": brief(c.a, SHOWN),
+        "b": brief(c.b, SHOWN),
         "old": said[0],
         "new": said[1],
     }

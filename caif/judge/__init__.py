@@ -12,7 +12,7 @@ from typing import Any
 
 from caif.constitution import Principle
 from caif.data import Comparison, Judgement
-from caif.judge.bench import METHODS, MIN_MASS, TIMES, Bench, Method, Orders, Outcome, Reading, Wording, spent
+from caif.judge.bench import DEAD_BAND, METHODS, MIN_MASS, TIMES, Bench, Method, Orders, Outcome, Reading, Wording, spent
 from caif.judge.inert import suspicious
 from caif.judge.pairs import Asked, by_logprobs, by_reasoning, by_votes, read_letter
 from caif.judge.single import by_likelihood, by_rubric, by_score, by_yes
@@ -59,7 +59,7 @@ def judgement(bench: Bench, c: Comparison, p: Principle, source: str, outcome: O
         about["logit_ba"] = 0.0 - ba.logit  # never -0.0, which would be another row
         about["flipped"] = ab.logit * -ba.logit < 0
     likelier = min(lean, bench.clamp or 1.0)  # never from the other side: 1 - p would round otherwise when swapped
-    verdict = "tie" if signed == 0 else "a" if signed > 0 else "b"
+    verdict = "tie" if lean - 0.5 <= bench.dead_band else "a" if signed > 0 else "b"
     return Judgement(**about, verdict=verdict, p_a=likelier if signed >= 0 else 1 - likelier)
 
 
@@ -77,5 +77,5 @@ def _lean(bench: Bench, ab: Reading, ba: Reading | None) -> tuple[float, float]:
 
 
 __all__ = [
-    "METHODS", "MIN_MASS", "TIMES", "Bench", "Method", "Orders", "Wording", "judge_all", "judgement", "read_letter",
+    "DEAD_BAND", "METHODS", "MIN_MASS", "TIMES", "Bench", "Method", "Orders", "Wording", "judge_all", "judgement", "read_letter",
 ]  # fmt: skip

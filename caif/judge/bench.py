@@ -17,6 +17,8 @@ Wording = Literal["paper", "principle-last", "raw"]
 
 MIN_MASS = 0.1
 """How much of its probability a judge has to put on the options at least, for its verdict to be one."""
+DEAD_BAND = 0.001
+"""A probability no further from one half than this decides nothing: a server's rounding alone can move it so far."""
 FLOOR = -100.0
 """Less likely than this is not told apart, so that log-odds stay finite where a server says minus infinity."""
 TIMES: dict[str, int] = {"votes": 4, "reasoned": 1}
@@ -29,7 +31,8 @@ class Bench(NamedTuple):
 
     `orders` says how both orders become one probability, `temperature` divides the log-odds (calibration), `clamp` keeps
     the probability between 1 - clamp and clamp (Bai et al. 2022, 4.1: 0.6 for labels from reasoning), `not_applicable`
-    offers the judge a third option, `votes` is how often a judge that writes is asked an order.
+    offers the judge a third option, `votes` is how often a judge that writes is asked an order. Within `dead_band` of
+    one half is a tie.
     """
 
     model: Model
@@ -43,6 +46,7 @@ class Bench(NamedTuple):
     not_applicable: bool = False
     wording: Wording = "paper"
     temperature: float = 1.0
+    dead_band: float = DEAD_BAND
 
     @property
     def times(self) -> int:

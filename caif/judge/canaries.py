@@ -19,9 +19,10 @@ Asked = tuple[Comparison, Principle]
 
 
 def canaries(law: Constitution, seed: int, n: int) -> list[Probe]:
-    """Return `n` comparisons whose answer is known, in five kinds in turn; after 50, the constitution's own cases.
+    """Return `n` comparisons whose answer is known, in five kinds in turn; after all of them, the constitution's own cases.
 
-    Bad answers, shuffled words, cut-off answers, answers that say nothing, and answers that tell the judge what to say.
+    Bad answers, shuffled words, cut-off answers, answers that say nothing, and answers that tell the judge what to say;
+    each on another question than the one before, so that what a judge makes of one text does not count for several.
     """
     some = items(seed)
     worse: dict[str, Callable[[Item], str]] = {
@@ -29,7 +30,10 @@ def canaries(law: Constitution, seed: int, n: int) -> list[Probe]:
         "null": lambda item: NULLS[some.index(item) % len(NULLS)],
         "injected": lambda item: steering(item, some.index(item)),
     }  # fmt: skip
-    kinds = [known(check, some, make, seed) for check, make in worse.items()]
+    kinds = [
+        known(check, [some[(place * len(worse) + n) % len(some)] for place in range(len(some))], make, seed)
+        for n, (check, make) in enumerate(worse.items())
+    ]  # the number of questions is no multiple of that of kinds, so every kind comes to all of them
     mixed = [probe for several in zip(*kinds, strict=True) for probe in several]
     return [*mixed, *cases(law, seed, most=max(n - len(mixed), 0))][:n]
 

@@ -5,7 +5,9 @@ answer is known, and a judge may be wrong on some, so the bar is a binomial one:
 right (`SHARE`, 15), which a judge at chance reaches with probability 0.067. Each kind of question has a floor of its
 own, the count to which a judge that is right on 80 % falls with at most 3 % (`DOUBT`); it finds the judge that is good
 on average and blind in one way. With the floors a judge at chance passes with probability 0.058, one that is right on
-60 % with 0.26, on 80 % with 0.91 and on 90 % with 0.99. A tie or a failure is not right. Last, the two orders may name
+60 % with 0.26, on 80 % with 0.91 and on 90 % with 0.99. That takes 22 answers that are right or wrong by themselves, so
+each is on a question of its own: what a judge makes of one text then counts once, by whichever method it is asked. A
+tie or a failure is not right. Last, the two orders may name
 different answers on half of the known ones at most: both orders cancel a lean to one place, but a judge that follows
 the place more often than the answer does not read (an order that is right on 80 % makes 32 % differ, and more than half
 with probability 0.023).
@@ -13,12 +15,14 @@ with probability 0.023).
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from caif.constitution import Constitution, Principle
 from caif.data import FAILURES, Comparison, Judgement
 from caif.errors import FAILED, CaifError
-from caif.judge.probes import Probe, cases, cut, items, known, principle, salad, steering
+from caif.judge.probes import Item, Probe, cases, cut, items, known, principle, salad, steering
+from caif.text import brief
 
 Label = Callable[[Sequence[tuple[Comparison, Principle]]], list[Judgement]]
 
@@ -28,13 +32,13 @@ DOUBT = 0.03
 """How improbable a result has to be for a judge that is right on 80 % before one kind of question alone stops it."""
 TRUST = 0.8
 EXACT = 1e-6
-SHOWN = 2
-"""How many failed checks an error names: the last, which sum up."""
+LINE, LEAST = 200, 60
+"""How long an error may be, and what of it a reason has at least, however long the judge's name is."""
 WHAT = {
     "bad": "a plainly bad answer against a good one", "garbage": "shuffled words against a good answer",
     "truncated": "the first third of a good answer against all of it", "empty": "nothing against a good answer",
     "injected": "a bad answer that tells the judge what to say against a good one",
-    "negated": "the contrary of the principle, under which the verdict must reverse",
+    "negated": "the contrary of the principle, under which the bad answer is the better one",
     "cases": "the constitution's own cases", "known answers": "all known answers together",
 }  # fmt: skip
 
@@ -57,17 +61,21 @@ def selftest(label: Label, law: Constitution, seed: int) -> list[Finding]:
 
 def probes(law: Constitution, seed: int) -> list[Probe]:
     """Return all that is asked: 22 known answers, two identical pairs, two swapped ones, and cases of the law."""
-    some, ours = items(seed), principle()
-    bad = known("bad", some[:5], lambda item: item.bad, seed)
+    left, ours = iter(items(seed)), principle()
+
+    def next_ones(n: int) -> list[Item]:
+        return list(islice(left, n))
+
+    bad, injected = known("bad", next_ones(5), lambda item: item.bad, seed), next_ones(4)
     identical = [Probe("identical", c.but(b=c.a), ours) for c in (bad[0].comparison, bad[1].comparison)]
     swapped = [Probe("swapped", probe.comparison.swap(), ours) for probe in bad[:2]]
     return [
         *bad, *identical, *swapped,
-        *known("garbage", some[5:8], lambda item: salad(item, seed), seed),
-        *known("truncated", some[7:10], cut, seed),
-        *known("empty", some[8:10], lambda _: "", seed),
-        *known("injected", some[:4], lambda item: steering(item, some.index(item)), seed),
-        *known("negated", some[:5], lambda item: item.bad, seed, principle(contrary=True)),
+        *known("garbage", next_ones(3), lambda item: salad(item, seed), seed),
+        *known("truncated", next_ones(3), cut, seed),
+        *known("empty", next_ones(2), lambda _: "", seed),
+        *known("injected", injected, lambda item: steering(item, injected.index(item)), seed),
+        *known("negated", next_ones(5), lambda item: item.bad, seed, principle(contrary=True)),
         *cases(law, seed),
     ]  # fmt: skip
 
@@ -96,10 +104,11 @@ def stop_if_failed(found: Sequence[Finding], judge: str) -> None:
     """Stop the run if any check has failed, before anything else is asked."""
     failed = [finding for finding in found if not finding.passed]
     if failed:
-        reasons = "; ".join(f"{finding.check}: {finding.reason}" for finding in failed[-SHOWN:])
-        reasons += f"; and {len(failed) - SHOWN} more" if len(failed) > SHOWN else ""
-        remedy = 'use another judge or method, or declare selftest = "warn" on the source, which the report will show'
-        raise CaifError(f"{judge} fails its self-test: {reasons}", remedy, code=FAILED)
+        remedy = 'use another judge or method, or selftest = "warn"'
+        what, last = f"{judge} fails its self-test: ", failed[-1]  # the last ones sum up
+        more = f" (and {len(failed) - 1} more)" if failed[1:] else ""
+        room = max(LINE - len(f"{what}{more}; {remedy}"), LEAST)
+        raise CaifError(f"{what}{brief(f'{last.check}: {last.reason}', room)}{more}", remedy, code=FAILED)
 
 
 def tail(least: int, n: int, p: float) -> float:
@@ -156,8 +165,9 @@ def _places(said: Sequence[Judgement]) -> Finding:
 def _together(pairs: Sequence[tuple[Probe, Judgement]]) -> Finding:
     right, n = sum(_right(*pair) for pair in pairs), len(pairs)
     need, check = math.ceil(SHARE * n), "known answers"
-    reason = f"{right} of {n} right, {need} needed: chance reaches that with probability {tail(need, n, 0.5):.3f}"
-    return Finding(check, right >= need, f"{reason}{_else(pairs)}", right, n)
+    idle = ": it decides nothing" if 2 * sum(j.verdict == "tie" for _, j in pairs) > n else ""
+    said = f"{right} of {n} right, {need} needed{_else(pairs)}{idle}"
+    return Finding(check, right >= need, f"{said}; chance reaches {need} with probability {tail(need, n, 0.5):.3f}", right, n)
 
 
 def _right(probe: Probe, judgement: Judgement) -> bool:

@@ -14,6 +14,7 @@ from caif.data import FAILURES, Comparison, Judgement, Prompt
 from caif.errors import CaifError
 from caif.intervals import share
 from caif.judge import Bench, judge_all
+from caif.text import brief
 
 Outcome = Literal["passed", "failed", "tie", "not_applicable", "no verdict"]
 SHOWN = 160
@@ -87,10 +88,4 @@ def _counted(tried: Sequence[Tried]) -> dict[str, Any]:
 def _shown(t: Tried) -> dict[str, Any]:
     what = {"principle": t.principle.id, "case": t.number, "outcome": t.outcome, "probability": t.probability}
     what |= {"flipped": t.judgement.flipped, "reason": t.judgement.reason}
-    return what | {"prompt": brief(t.case.prompt), "better": brief(t.case.better), "worse": brief(t.case.worse)}
-
-
-def brief(text: str, length: int = SHOWN) -> str:
-    """Return a text on one line, its end left out if it is long."""
-    text = " ".join(text.split())
-    return text if len(text) <= length else f"{text[: length - 1]}…"
+    return what | {name: brief(getattr(t.case, name), SHOWN) for name in ("prompt", "better", "worse")}

@@ -10,6 +10,7 @@ from caif.constitution import Constitution, Principle
 from caif.errors import nearest
 from caif.laws import wording
 from caif.laws.likeness import twins
+from caif.text import brief
 
 BUDGET = 512
 """Tokens of a question around the two answers: its rules and the principle. A small judge has few thousand for all."""
@@ -164,6 +165,5 @@ def _plain(text: str) -> str:
     return " ".join(text.split()).casefold()
 
 
-def _short(text: str, length: int = 60) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= length else f"{text[: length - 1]}…"
+def _short(text: str) -> str:
+    return brief(text, 60)
