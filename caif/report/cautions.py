@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from caif.intervals import CHANCE, side_of
+from caif.judge.signs import SIGNS
 from caif.report import outcomes
 from caif.report.outcomes import FAILED, FEW, About
-from caif.report.show import counted, listed, percent, spread
+from caif.report.show import counted, listed, number, percent, spread
 from caif.report.sources import FLIPS
 
 AGREEMENT = 0.6
@@ -14,6 +15,12 @@ AGREEMENT = 0.6
 
 MASS = 0.5
 """A judge that puts less of its probability on the option letters would rather have said something else."""
+
+UNDECIDED, FAINT = 0.5, 0.01
+"""Above this share of ties a judge decides nothing; nearer to one half than this on average, hardly anything."""
+
+TESTING = ("ai-labeler", "critique-revise", "contrast", "refusal")
+"""The sources that have an option `selftest`."""
 
 Numbers = dict[str, Any]
 
@@ -32,14 +39,22 @@ def _judge(source: Numbers) -> Iterator[About]:
     for test in source["tested"]:
         if not test["passed"]:
             yield source["label"], f"Its judge failed the test of {test['check']}: {test['reason']}."
-    if judged and not source["tested"] and source["use"] == "ai-labeler":
-        yield source["label"], 'Its judge was not tested on known answers (selftest = "off").'
+    if judged and all(test["check"] in SIGNS for test in source["tested"]):
+        why = 'selftest = "off"' if source["use"] in TESTING else "its source does not use caif.judge.watch"
+        yield source["label"], f"Its judge was not tested on known answers ({why})."
     if flips and flips["mean"] > FLIPS:
         text = f"The judge changed its mind in {percent(flips['mean'])} of {flips['n']} comparisons when the answers "
         yield source["label"], text + "swapped places: it leans to a place as much as to an answer."
     if judged and failed / judged > FAILED:
         text = f"{percent(failed / judged)} of {counted(judged, 'judgement')} failed; what is left may be biased."
         yield source["label"], text
+    ties, decided = source["silent"].get("tie", 0), source["decided"]
+    if judged and ties / judged > UNDECIDED:
+        text = f"The judge decides nothing in {percent(ties / judged)} of {counted(judged, 'judgement')}: "
+        yield source["label"], text + "it gives both answers one half there."
+    elif decided is not None and decided < FAINT:
+        text = f"The judge hardly decides: its probabilities lie {number(decided)} from one half on average, "
+        yield source["label"], text + "so its soft labels say next to nothing."
     if source["mass"] is not None and source["mass"] < MASS:
         text = f"The judge put only {percent(source['mass'])} of its probability on the option letters: "
         yield source["label"], text + "it hardly answers the question."
