@@ -53,11 +53,12 @@ class Row(Frozen):
         return type(self)(**fields | changes)
 
     def _content(self) -> dict[str, object]:
-        return {name: _plain(getattr(self, name)) for name in _content_fields(type(self))}
+        return {name: _plain(getattr(self, name)) for name in content_fields(type(self))}
 
 
 @cache
-def _content_fields(kind: type[Row]) -> tuple[str, ...]:
+def content_fields(kind: type[Row]) -> tuple[str, ...]:
+    """Return the fields that a kind of row is known by."""
     return tuple(name for name in kind.model_fields if name != "id" and name not in kind.apart)
 
 
