@@ -75,7 +75,12 @@ class Prompt(Row):
 
 def split_of(prompt: Prompt, heldout: float, *seeds: object) -> Split:
     """Return the split of a prompt. It depends on how its conversation begins, so that no conversation is in both."""
-    return "heldout" if rng("split", *seeds, prompt.opening).random() < heldout else "train"
+    return "heldout" if held_out(prompt.opening, heldout, *seeds) else "train"
+
+
+def held_out(opening: str, share: float, *seeds: object) -> bool:
+    """Draw whether conversations that begin so are held out, as this share of all is."""
+    return rng("split", *seeds, opening).random() < share
 
 
 class Completion(Row):
