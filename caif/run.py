@@ -52,8 +52,8 @@ class Tell:
     def warn(self, text: str) -> None:
         """Say one line that must not be missed."""
 
-    def track(self, items: Iterable[Any], total: int, label: str, size: Callable[[Any], int]) -> Iterator[Any]:
-        """Yield the items, showing progress; `size` is how many rows an item stands for."""
+    def track(self, items: Iterable[Any], total: int | None, label: str, size: Callable[[Any], int]) -> Iterator[Any]:
+        """Yield the items, showing progress; `size` is how many rows an item stands for, `total` their number if known."""
         del total, label, size
         yield from items
 

@@ -71,8 +71,8 @@ class Terminal(Tell):
         """Say one line that must not be missed."""
         self.console.print(Text(f"caif: warning: {redact(clean(text))}", style="yellow"), soft_wrap=True)
 
-    def track(self, items: Iterable[Any], total: int, label: str, size: Callable[[Any], int]) -> Iterator[Any]:
-        """Yield the items, showing rows done, rows a second and the time left."""
+    def track(self, items: Iterable[Any], total: int | None, label: str, size: Callable[[Any], int]) -> Iterator[Any]:
+        """Yield the items, showing rows done, rows a second and, where their number is known, the time left."""
         started, done = time.monotonic(), 0
         if self._bars is not None and label in self._tasks:
             self._bars.reset(self._tasks[label])  # a stage may ask several times
@@ -87,7 +87,7 @@ class Terminal(Tell):
         shown = ", ".join(f"{name} {value:.3g}" for name, value in numbers.items())
         self._show(label, done, total, None, shown)
 
-    def _show(self, label: str, done: int, total: int, started: float | None, extra: str) -> None:
+    def _show(self, label: str, done: int, total: int | None, started: float | None, extra: str) -> None:
         if self.console.is_terminal:
             if self._bars is None:
                 columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), _Speed())
@@ -100,8 +100,10 @@ class Terminal(Tell):
             self._bars.update(self._tasks[label], completed=done, total=total, extra=extra)
         elif time.monotonic() - self._spoke > HEARTBEAT and done:
             passed = time.monotonic() - started if started else 0.0
-            left = f", {done / passed:.1f} rows/s, {duration(passed / done * (total - done))} left" if passed else ""
-            self._line(f"{label}  {done} of {total}{left}{', ' if extra else ''}{extra}")
+            speed = f", {done / passed:.1f} rows/s" if passed else ""
+            left = f", {duration(passed / done * (total - done))} left" if passed and total is not None else ""
+            so_far = f"{done}" if total is None else f"{done} of {total}"
+            self._line(f"{label}  {so_far}{speed}{left}{', ' if extra else ''}{extra}")
 
     def _line(self, text: str) -> None:
         self._spoke = time.monotonic()

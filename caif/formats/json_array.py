@@ -5,11 +5,12 @@ import json
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
 from caif.data import Rejected
 from caif.errors import CaifError
-from caif.formats.jsonl import Line, Parsed, opened, parse
+from caif.formats.jsonl import Line, parse
+from caif.formats.unpacking import opened
 
 CHUNK = 1 << 16
 MAX_RECORD = 32_000_000
@@ -18,7 +19,7 @@ BLANK = " \t\r\n"
 
 def records(path: Path) -> Iterator[Line | Rejected]:
     """Yield every object of the array as `name:[n]`, from 1. A syntax error ends it: what follows is unknown."""
-    with opened(path) as (handle, _), io.TextIOWrapper(handle, encoding="utf-8-sig") as stream:
+    with opened(path) as handle, io.TextIOWrapper(handle, encoding="utf-8-sig") as stream:
         try:
             yield from _records(stream, path)
         except UnicodeDecodeError:
@@ -26,53 +27,74 @@ def records(path: Path) -> Iterator[Line | Rejected]:
 
 
 def _records(stream: TextIO, path: Path) -> Iterator[Line | Rejected]:
-    rest = _more(stream, "")
-    if not rest:
+    rest = _Rest(stream)
+    if not rest.sign():
         raise CaifError(f"{path}: is empty", "export it again")
-    if rest[0] != "[":
+    if not rest.take("["):
         raise CaifError(f"{path}: is not a JSON array of records", "export it as JSON")
-    rest = _more(stream, rest[1:])
-    if rest[:1] == "]":
+    if rest.sign() == "]":
         return
     for n in count(1):
         where = f"{path.name}:[{n}]"
-        (value, end, faults), rest = _decode(stream, rest, path, n)
+        value, faults = _decode(rest, path, n)
         if faults:
             yield Rejected(where=where, reason=faults[0])
         elif not isinstance(value, dict):
             yield Rejected(where=where, reason="not an object")
         else:
             yield Line(where, value)
-        rest = _more(stream, rest[end:])
-        if rest[:1] != ",":
+        if not rest.take(","):
             break
-        rest = _more(stream, rest[1:])
-    if rest[:1] != "]" or _more(stream, rest[1:]):
-        _broken(path, n, "the array does not go on or end here" if rest else "the file ends too early")
+    if not rest.sign():
+        _broken(path, n, "the file ends too early")
+    if not rest.take("]") or rest.sign():
+        _broken(path, n, "the array does not go on or end here")
 
 
-def _more(stream: TextIO, rest: str) -> str:
-    """Return what is left to read without leading blanks; empty only at the end of the file."""
-    rest = rest.lstrip(BLANK)
-    while not rest and (chunk := stream.read(CHUNK)):
-        rest = chunk.lstrip(BLANK)
-    return rest
+class _Rest:
+    """What is left to read of a stream: some of it as text, and where in that text we are."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self.text, self.at = stream, "", 0
+
+    def sign(self) -> str:
+        """Return the next character that is no blank, without going past it; empty only at the end of the stream."""
+        while True:
+            while self.at < len(self.text):
+                if (sign := self.text[self.at]) not in BLANK:
+                    return sign
+                self.at += 1
+            self.text, self.at = self._stream.read(CHUNK), 0
+            if not self.text:
+                return ""
+
+    def take(self, sign: str) -> bool:
+        """Go past this character, if it is the next one."""
+        found = self.sign() == sign
+        self.at += found
+        return found
+
+    def grow(self) -> bool:
+        """Read on, and keep what is there. Twice as much each time, so that a long record is not parsed ever anew."""
+        held = self.text[self.at :]
+        chunk = self._stream.read(max(CHUNK, len(held)))
+        self.text, self.at = held + chunk, 0
+        return bool(chunk)
 
 
-def _decode(stream: TextIO, rest: str, path: Path, n: int) -> tuple[Parsed, str]:
-    """Return the record that begins here and the text it was read from, reading on until the record is whole."""
+def _decode(rest: _Rest, path: Path, n: int) -> tuple[Any, list[str]]:
+    """Return the record that begins here and its faults, reading on until it is whole, and go past it."""
+    rest.sign()
     while True:
         try:
-            return parse(rest), rest
+            value, rest.at, faults = parse(rest.text, rest.at)
+            return value, faults
         except json.JSONDecodeError as error:
-            # Twice as much each time, so that a long record is not parsed anew for every chunk of it.
-            chunk = stream.read(max(CHUNK, len(rest)))
-            if not chunk:
+            if not rest.grow():
                 _broken(path, n, error.msg)
         except RecursionError:
             raise CaifError(f"{path}:[{n}]: nested too deep", "is this the right file?") from None
-        rest += chunk
-        if len(rest) > MAX_RECORD:
+        if len(rest.text) > MAX_RECORD:
             _broken(path, n, f"no end of it within {MAX_RECORD} characters")
 
 

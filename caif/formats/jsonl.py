@@ -1,29 +1,22 @@
 """JSON lines, one row at a time: a line that cannot be used is turned away with its number, and reading goes on.
 
 Nothing is read one way that could mean another: NaN, a key that stands twice, and half of a surrogate pair are refused.
-A line is never held beyond 1 MB, and a compressed file that unpacks out of all proportion stops at a cap.
+A line is never held beyond 1 MB; what a packed file may unpack to is capped where it is opened.
 """
 
 import codecs
-import gzip
 import json
 import math
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from caif.data import Rejected
-from caif.errors import CaifError
+from caif.formats.unpacking import opened
 
 MAX_ROW = 1_000_000
-MAX_UNPACKED = 2_000_000_000
-MAX_RATIO = 200
 LONGEST_NUMBER = 100
 """Python itself refuses to convert whole numbers of over 4300 digits."""
-FREE_UNPACKED = 64_000_000
-"""A small file of repeated text may well beat the ratio, so below this the ratio does not count."""
 
 
 class Line(NamedTuple):
@@ -42,43 +35,19 @@ class Parsed(NamedTuple):
 
 
 def lines(path: Path) -> Iterator[Line | Rejected]:
-    """Yield every row of a `.jsonl` or `.jsonl.gz` file, or why it is none. Blank lines are skipped but counted."""
-    with opened(path) as (handle, cap):
-        for number, raw in enumerate(_raw_lines(handle, cap, path), 1):
+    """Yield every row of a `.jsonl` file, packed or not, or why it is none. Blank lines are skipped but counted."""
+    with opened(path) as handle:
+        for number, raw in enumerate(raw_lines(handle), 1):
             if raw is None or raw.strip():
                 yield _line(raw, f"{path.name}:{number}")
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[tuple[BinaryIO, float]]:
-    """Open a file, unpacked if it is gzip, with the most bytes that may come out. Each failure is a CaifError."""
-    if not path.is_file():
-        raise CaifError(f"{path}: no such file", "check the path")
-    try:
-        with path.open("rb") as plain:
-            packed = plain.read(2) == b"\x1f\x8b"
-            plain.seek(0)
-            if not packed:
-                yield plain, math.inf
-                return
-            cap = min(MAX_UNPACKED, max(FREE_UNPACKED, MAX_RATIO * path.stat().st_size))
-            with gzip.open(plain) as unpacked:
-                yield unpacked, cap  # type: ignore[misc]  # GzipFile reads as a BinaryIO does
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise CaifError(f"{path}: broken or cut off gzip", "fetch the file again") from None
-    except OSError as error:
-        raise CaifError(f"{path}: cannot be read: {error.strerror}", "check the file and its permissions") from None
-
-
-def _raw_lines(handle: BinaryIO, cap: float, path: Path) -> Iterator[bytes | None]:
-    """Yield each line without its BOM, None for one that is too long to be kept."""
-    total, skipping = 0, False
+def raw_lines(handle: BinaryIO) -> Iterator[bytes | None]:
+    """Yield each line as it stands but for a BOM, None for one that is too long to be kept."""
+    first, skipping = True, False
     while piece := handle.readline(MAX_ROW):
-        if not total:
-            piece = piece.removeprefix(codecs.BOM_UTF8)
-        total += len(piece)
-        if total > cap:
-            raise CaifError(f"{path}: unpacks to more than {int(cap)} bytes", "is this a data file? Unpack it yourself")
+        if first:
+            piece, first = piece.removeprefix(codecs.BOM_UTF8), False
         ended = piece.endswith(b"\n") or len(piece) < MAX_ROW - len(codecs.BOM_UTF8)
         if ended:
             yield None if skipping else piece
@@ -108,8 +77,8 @@ def _line(raw: bytes | None, where: str) -> Line | Rejected:
     return Line(where, value)
 
 
-def parse(text: str) -> Parsed:
-    """Return the JSON value at the start of a text. Faults do not stop it, so that its end is known all the same."""
+def parse(text: str, start: int = 0) -> Parsed:
+    """Return the JSON value that starts here in a text. Faults do not stop it, so that its end is known all the same."""
     faults: list[str] = []
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -135,8 +104,8 @@ def parse(text: str) -> Parsed:
         parse_int=whole,
         parse_constant=lambda _: faults.append("NaN or Infinity"),
     )
-    value, end = decoder.raw_decode(text)
-    if "\\u" in text[:end] and not _encodable(value):
+    value, end = decoder.raw_decode(text, start)
+    if text.find("\\u", start, end) >= 0 and not _encodable(value):
         faults.append("lone surrogate")
     return Parsed(value, end, faults)
 

@@ -1,20 +1,17 @@
 """What a feedback file looks like: the formats whose keys its first rows have. What a value means is never guessed."""
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from caif.data import Rejected
 from caif.errors import CaifError
-from caif.formats.json_array import records
-from caif.formats.jsonl import MAX_ROW, Line, lines, opened
+from caif.formats.jsonl import Line
+from caif.formats.rows import PARQUET, begin, json_rows
+from caif.formats.tables import csv_cells, parquet_columns
 
 R = TypeVar("R")
 ROWS = 20
-PARQUET = b"PAR1"
 
 
 class Guess(NamedTuple):
@@ -119,32 +116,13 @@ def _has(row: object, key: str) -> bool:
 def _head(path: Path) -> Iterator[Mapping[str, Any]]:
     """Yield the first rows of a file of any kind; of a table only a row of its columns. What is no row is left out."""
     try:
-        with opened(path) as (handle, _):
-            begin = handle.read(MAX_ROW)
-        begin = begin.removeprefix(b"\xef\xbb\xbf").lstrip()
-        if begin[:1] in (b"[", b"{"):
-            items: Iterable[Line | Rejected] = records(path) if begin[:1] == b"[" else lines(path)
-            yield from (item.row for item in items if isinstance(item, Line))
-        elif columns := _columns(path, begin):
+        start = begin(path)
+        if start[:1] in (b"[", b"{"):
+            yield from (item.row for item in json_rows(path) if isinstance(item, Line))
+        elif columns := parquet_columns(path) if start.startswith(PARQUET) else next(csv_cells(path))[1]:
             yield dict.fromkeys(columns)
     except CaifError:
         return
-
-
-def _columns(path: Path, begin: bytes) -> list[str]:
-    if begin.startswith(PARQUET):
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        try:
-            return list(pq.read_schema(path).names)
-        except (pa.ArrowException, OSError):
-            return []
-    try:
-        header = next(csv.reader(io.StringIO(begin.decode("utf-8", "replace"), newline="")), [])
-    except csv.Error:
-        return []
-    return header if len(header) > 1 and all(name.isprintable() for name in header) else []
 
 
 def hinted(rows: Iterable[R], path: Path, format: str) -> Iterator[R]:

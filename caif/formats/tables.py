@@ -10,37 +10,48 @@ from typing import Any, TextIO
 
 from caif.data import Rejected
 from caif.errors import CaifError, nearest
-from caif.formats.jsonl import MAX_ROW, Line, opened
+from caif.formats.jsonl import MAX_ROW, Line
+from caif.formats.unpacking import opened
 
 BATCH = 256
 
 
 def csv_rows(path: Path, columns: Sequence[str]) -> Iterator[Line | Rejected]:
     """Yield the rows of a CSV file with a header, each by the line it begins on, since fields may span lines."""
+    rows = csv_cells(path)
+    _, header = next(rows)
+    _present(path, columns, header)
+    for where, cells in rows:
+        if len(cells) == len(header):
+            yield Line(where, dict(zip(header, cells, strict=True)))
+        else:
+            yield Rejected(where=where, reason="wrong number of cells", detail=f"{len(cells)}, not {len(header)}")
+
+
+def csv_cells(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield the header of a CSV file and then its rows, blank lines left out, each as its place and its cells."""
     # The limit is one for the whole process; raising it never breaks another reader.
     csv.field_size_limit(max(csv.field_size_limit(), MAX_ROW))
-    with opened(path) as (handle, _), io.TextIOWrapper(handle, encoding="utf-8-sig", newline="") as stream:
+    with opened(path) as handle, io.TextIOWrapper(handle, encoding="utf-8-sig", newline="") as stream:
         reader = csv.reader(_bounded(stream, path), strict=True)
         try:
-            yield from _csv_rows(reader, path, columns)
+            yield from _csv_cells(reader, path)
         except csv.Error as error:
             raise CaifError(f"{path}:{reader.line_num}: not valid CSV: {error}", "mend its quotes") from None
         except UnicodeDecodeError:
             raise CaifError(f"{path}:{reader.line_num + 1}: not UTF-8", "save it as UTF-8") from None
 
 
-def _csv_rows(reader: Any, path: Path, columns: Sequence[str]) -> Iterator[Line | Rejected]:
+def _csv_cells(reader: Any, path: Path) -> Iterator[tuple[str, list[str]]]:
     header = next(reader, None)
     if not header:
         raise CaifError(f"{path}: is empty", "the first line names the columns")
-    _present(path, columns, header)
+    yield f"{path.name}:1", header
     begins = reader.line_num + 1
     for cells in reader:
         where, begins = f"{path.name}:{begins}", reader.line_num + 1
-        if len(cells) == len(header):
-            yield Line(where, dict(zip(header, cells, strict=True)))
-        elif cells:  # a blank line has no cells at all
-            yield Rejected(where=where, reason="wrong number of cells", detail=f"{len(cells)}, not {len(header)}")
+        if cells:
+            yield where, cells
 
 
 def _bounded(stream: TextIO, path: Path) -> Iterator[str]:
@@ -58,14 +69,29 @@ def parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[Line]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if not path.is_file():
-        raise CaifError(f"{path}: no such file", "check the path")
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(_there(path)) as file:
             _present(path, columns, file.schema_arrow.names)
             yield from _arrow_rows(file.iter_batches(BATCH, columns=list(columns)), path.name)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise CaifError(_one_line(f"{path}: not valid Parquet: {error}"), "fetch the file again") from None
+
+
+def parquet_columns(path: Path) -> list[str]:
+    """Return the names of a Parquet file's columns."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return list(pq.read_schema(_there(path)).names)
+    except (pa.ArrowException, OSError) as error:
+        raise CaifError(_one_line(f"{path}: not valid Parquet: {error}"), "fetch the file again") from None
+
+
+def _there(path: Path) -> Path:
+    if not path.is_file():
+        raise CaifError(f"{path}: no such file", "check the path")
+    return path
 
 
 def dataset_rows(folder: Path, columns: Sequence[str], split: str = "") -> Iterator[Line]:

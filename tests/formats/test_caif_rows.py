@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from caif.data import Message, Preference, Prompt, Rating, Rejected
+from caif.data import Message, Origin, Preference, Prompt, Rating, Rejected
 from caif.formats.caif_rows import caif_rows
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
@@ -20,7 +20,8 @@ def test_thumbs_and_pairs_are_read_from_one_file(golden):
         Message(role=role, content=said) for role, said in zip(("user", "assistant", "user"), tea, strict=True)
     )
     soft = "Seven minutes for a soft yolk."
-    assert rows == [
+    assert [row.origin.raw for row in rows] == [f"thumbs.jsonl:{n}" for n in (1, 2, 4, 5)]
+    assert [row.but(origin=Origin()) for row in rows] == [
         Rating(prompt=egg, completion=soft, up=True, objective="helpfulness", rater="ann"),
         Rating(
             prompt=Prompt(messages=talk), completion="No.", up=False, weight=0.5, objective="honesty", rater="bob",
@@ -32,6 +33,24 @@ def test_thumbs_and_pairs_are_read_from_one_file(golden):
             objective="helpfulness", rater="ann",
         ),
     ]  # fmt: skip
+
+
+def test_where_a_label_comes_from_is_read_with_it(write):
+    """Time, conversation, record and the answer that was wanted instead are on the row, and are not part of its id."""
+    thumb = {"prompt": "a", "completion": "b", "up": False, "correction": "c"}
+    told = {"at": 1700000000.5, "conversation": "chat-1", "raw": "record 7"}
+    plain, full = caif_rows()(write("in.jsonl", f"{json.dumps(thumb)}\n{json.dumps(thumb | told)}"))
+    assert (full.correction, full.origin) == ("c", Origin(raw="record 7", at=1700000000.5, conversation="chat-1"))
+    assert full.id == plain.id
+
+
+@pytest.mark.parametrize(
+    ("at", "reason"), [("yesterday", "at is not a number"), (1.7e12, "at out of range"), (-1, "at out of range")]
+)
+def test_a_time_is_in_seconds(write, at, reason):
+    """Milliseconds would put a vote thousands of years ahead."""
+    (row,) = caif_rows()(write("in.jsonl", json.dumps({"prompt": "a", "completion": "b", "up": True, "at": at})))
+    assert row.reason == reason
 
 
 def test_each_row_that_cannot_be_used_says_where_and_why(golden):
@@ -97,6 +116,7 @@ def test_a_shuffled_or_longer_file_gives_the_same_rows(golden, write):
     assert len(after) == len(before) + 1
 
 
+@settings(deadline=None)
 @given(prompt=TEXT, completion=TEXT, up=st.booleans(), reason=st.text(st.characters(exclude_categories=["Cs"])))
 def test_any_thumb_survives_its_file(tmp_path_factory, prompt, completion, up, reason):
     """Any text at all, control characters and line separators included, comes back as it was."""
@@ -107,6 +127,7 @@ def test_any_thumb_survives_its_file(tmp_path_factory, prompt, completion, up, r
     assert (rating.prompt.text, rating.completion, rating.up, rating.reason) == (prompt, completion, up, reason)
 
 
+@settings(deadline=None)
 @given(turns=st.lists(TEXT, min_size=1, max_size=5), chosen=TEXT, rejected=TEXT, sure=st.floats(0, 1))
 def test_any_pair_survives_its_file(tmp_path_factory, turns, chosen, rejected, sure):
     """Conversations of any length and probabilities of any precision come back as they were."""

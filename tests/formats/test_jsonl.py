@@ -1,6 +1,5 @@
 """The one reader of JSON lines: every bad line is named, and none of them stops the others."""
 
-import gzip
 import json
 import tracemalloc
 
@@ -8,7 +7,6 @@ import pytest
 
 from caif.data import Rejected
 from caif.errors import CaifError
-from caif.formats import jsonl
 from caif.formats.jsonl import Line, lines
 
 GOOD = b'{"n": 1}\n'
@@ -77,37 +75,6 @@ def test_a_row_too_long_is_never_held_whole(write):
     tracemalloc.stop()
     assert [getattr(row, "reason", "") for row in rows] == ["row over 1 MB", ""]
     assert peak < 10_000_000
-
-
-def test_a_gz_file_is_read_line_by_line_whatever_its_name(write):
-    """Packed files are told by their first bytes."""
-    rows = list(lines(write("in.jsonl", gzip.compress(GOOD + b"broken\n"))))
-    assert rows[0] == ("in.jsonl:1", {"n": 1})
-    assert rows[1].where == "in.jsonl:2"
-
-
-def test_a_gz_bomb_stops_at_the_cap(write):
-    """A file that unpacks 200 times over stops with an error before it fills memory or time."""
-    path = write("in.jsonl.gz", gzip.compress(b"0" * 100_000_000))
-    with pytest.raises(CaifError, match="unpacks to more than 64000000 bytes"):
-        list(lines(path))
-
-
-def test_the_cap_grows_with_the_packed_size_up_to_two_gigabytes(write, monkeypatch):
-    """An honest large file is read; the cap is a ratio, with a floor and a ceiling."""
-    path = write("in.jsonl.gz", gzip.compress(GOOD * 1000))
-    monkeypatch.setattr(jsonl, "FREE_UNPACKED", 0)
-    assert len(list(lines(path))) == 1000
-    monkeypatch.setattr(jsonl, "MAX_UNPACKED", 8999)
-    with pytest.raises(CaifError, match="unpacks to more than"):
-        list(lines(path))
-
-
-@pytest.mark.parametrize("damage", [lambda packed: packed[:-12], lambda packed: packed[:12] + b"\xff" * 40])
-def test_a_broken_gz_file_is_an_error_with_its_name(write, damage):
-    """A download that broke off is not a shorter data set."""
-    with pytest.raises(CaifError, match=r"in\.jsonl\.gz: broken or cut off gzip"):
-        list(lines(write("in.jsonl.gz", damage(gzip.compress(GOOD * 1000)))))
 
 
 def test_a_missing_file_or_a_folder_is_an_error_with_its_name(tmp_path):
