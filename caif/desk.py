@@ -62,11 +62,7 @@ class Desk:
 
     def read(self, source: str, **options: Any) -> Iterable[Preference | Rating | Rejected]:
         """Return the rows of a feedback file that is named as FORMAT:PATH."""
-        name, colon, path = source.partition(":")
-        if not colon or not path:
-            raise CaifError(f"{source!r} is not FORMAT:PATH", "write for example hh-rlhf:pairs.jsonl")
-        reader = self.plugins.make("caif_feedback_formats", name, options, Path())
-        return reader(Path(path))  # type: ignore[no-any-return]
+        return read(self.plugins, source, **options)
 
     @property
     def paid(self) -> int:
@@ -75,6 +71,15 @@ class Desk:
 
     def _calls(self) -> int:
         return sum(spent.calls for spent in self.engine.ledger.spent().values())
+
+
+def read(plugins: Plugins, source: str, **options: Any) -> Iterable[Preference | Rating | Rejected]:
+    """Return the rows of a feedback file that is named as FORMAT:PATH."""
+    name, colon, path = source.partition(":")
+    if not colon or not path:
+        raise CaifError(f"{source!r} is not FORMAT:PATH", "write for example hh-rlhf:pairs.jsonl")
+    reader = plugins.make("caif_feedback_formats", name, options, Path())
+    return reader(Path(path))  # type: ignore[no-any-return]
 
 
 def spec(named: str) -> ModelSpec:

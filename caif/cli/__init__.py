@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from caif.cli import audit, constitutions, differences, labels, runs
+from caif.cli import audit, constitutions, differences, feedback, labels, review, runs
 
 HELP = """Turn a constitution into a trained model, and see what each principle did.
 
@@ -17,6 +17,7 @@ HELP = """Turn a constitution into a trained model, and see what each principle 
   caif run run.toml rl.steps=20  run it, with one value changed
   caif show run.toml             what was made, what it took
   caif audit run.toml            what its labels are worth
+  caif review run.toml           say yourself which answers are better
 """
 
 app = typer.Typer(
@@ -28,12 +29,22 @@ laws = typer.Typer(
     rich_markup_mode=None,
 )  # fmt: skip
 app.add_typer(laws, name="constitution")
+people = typer.Typer(
+    help="People's feedback files: look into them, bring them in, mask what is personal.", no_args_is_help=True,
+    rich_markup_mode=None,
+)  # fmt: skip
+app.add_typer(people, name="feedback")
 
-for command in (runs.run, runs.plan, runs.check, runs.show, labels.relabel, audit.audit, runs.keys, runs.plugins):
+for command in (
+    runs.run, runs.plan, runs.check, runs.show, labels.relabel, audit.audit, review.review, runs.keys, runs.plugins,
+):  # fmt: skip
     app.command()(command)
 for command in (constitutions.check, constitutions.lint, constitutions.test, constitutions.export, differences.diff):
     laws.command()(command)
 laws.command("import")(constitutions.import_)
+for command in (feedback.inspect, feedback.scrub):
+    people.command()(command)
+people.command("import")(feedback.import_)
 
 
 def _version(asked: bool) -> None:

@@ -1,0 +1,151 @@
+"""The command `caif review`: people's word on the answers of a run, or of a feedback file."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from caif.cli.options import HOME, Debug, Home, made
+from caif.exits import guarded
+
+if TYPE_CHECKING:
+    from caif.data import Preference, Rating, Rejected
+    from caif.review.material import Material
+    from caif.review.session import Summary
+
+What = Annotated[
+    str, typer.Argument(metavar="WHAT", help="A run (its file, name or folder), or a file as FORMAT:PATH.")
+]
+Audit = Annotated[
+    float, typer.Option("--audit", min=0, max=1, help="Share of items that is drawn at random, however useful.")
+]
+Gold = Annotated[
+    str, typer.Option(metavar="FORMAT:PATH", help="Items whose right answer is known, asked now and then.")
+]
+Out = Annotated[
+    Path | None, typer.Option("-o", "--out", metavar="FILE", help="Where the votes go; there is a place for them.")
+]
+JSON_LINES = (".jsonl", ".jsonl.gz")
+
+
+@guarded
+def review(
+    what: What,
+    *,
+    thumbs: Annotated[bool, typer.Option("--thumbs", help="Ask about one answer at a time.")] = False,
+    web: Annotated[bool, typer.Option("--web", help="As a page in the browser of this machine.")] = False,
+    order: Annotated[Literal["unlabelled", "useful"], typer.Option(help="What comes first.")] = "unlabelled",
+    audit: Audit = 0.1,
+    limit: Annotated[int | None, typer.Option(min=1, help="Items at most.")] = None,
+    objective: Annotated[
+        str, typer.Option(metavar="NAME", help="What to judge by; helpfulness, or the first one.")
+    ] = "",
+    rater: Annotated[str, typer.Option(metavar="NAME", help="Your name on the votes; without it, a salted hash.")] = "",
+    gold: Gold = "",
+    gold_share: Annotated[float, typer.Option(min=0.01, max=0.5, help="Share of gold items.")] = 0.1,
+    out: Out = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of --web; 0 is any that is free.")] = 0,
+    seed: Annotated[int, typer.Option(help="Draws the audit and the order of items and answers.")] = 0,
+    home: Home = HOME,
+    debug: Debug = False,
+) -> None:
+    """Ask a person which of two answers is better, or with --thumbs whether one is good: blind, by keyboard.
+
+    Of a run, finished or not, its samples are asked about. Nobody is told which model wrote an answer or what a judge said
+    of it; the order of two answers is drawn and recorded. A vote is on the disk before the next item shows, in a file that
+    only grows, one a rater; the same command goes on where it stopped. Feedback sources `pairs` and `thumbs` read it with
+    format = "reviews".
+
+    --order useful asks first where a person's word helps most: the two orders flipped, judges disagree, principles
+    conflict, the judges' mean or the reward model is undecided. The audit share is drawn apart from that and marked, so
+    that what is measured on it holds for all items.
+
+    \b
+    caif review run.toml
+    caif review quickstart --web --order useful --limit 50
+    caif review run.toml --thumbs --rater ada
+    caif review pairs.jsonl --gold known.jsonl
+    caif review hh-rlhf:pairs.jsonl -o votes.jsonl
+    """
+    from rich.console import Console
+
+    from caif.cli.screen import go_through, keyboard
+    from caif.errors import CaifError
+    from caif.review import items, material, unsure, votes
+    from caif.review.serve import serve
+    from caif.review.session import Review
+    from caif.terminal import Terminal, line
+
+    tell = Terminal()
+    source, place = _material(what, home)
+    question = material.question(source.law, objective)
+    asked = source.pairs()
+    if order == "useful" and source.reward:
+        tell.say("Asking the reward model what it is unsure of …")
+        asked = unsure.unsure(source.reward, asked, question.objective)
+    found = items.ordered(source.thumbs(asked) if thumbs else asked, order, audit, seed)
+    known = items.gold(_rows(gold), thumb=thumbs) if gold else []
+    if gold and not known:
+        raise CaifError(f"--gold {gold}: holds no {'thumbs' if thumbs else 'pairs'} to ask", "see caif review --help")
+    if not found:
+        what_kind = "answers" if thumbs else "pairs of different answers"
+        raise CaifError(f"{what}: there are no {what_kind} to review", "run it until [sample], or take --thumbs")
+    name = _name(rater) if rater else votes.rater_of(home)
+    file = out or place / f"{name}.jsonl"
+    with votes.opened(file, name) as opened:
+        session = Review(items.with_gold(found, known, gold_share, seed)[:limit], opened, question, seed)
+        try:
+            if web:
+                serve(session, port, line)
+            else:
+                go_through(session, Console(highlight=False), keyboard())
+        finally:
+            _print(session.summary(), file, thumbs=thumbs)
+
+
+def _material(what: str, home: Path) -> "tuple[Material, Path]":
+    from caif.content import digest
+    from caif.review.material import of_rows, of_run
+
+    if what.endswith(JSON_LINES) or (":" in what and not Path(what).exists()):
+        path = Path(what.partition(":")[2] or what)
+        name = f"{path.name.partition('.')[0]}-{digest(str(path.resolve()))[:8]}"
+        return of_rows(_rows(what)), home / "reviews" / name
+    folder, artifacts = made(what, home)
+    return of_run(artifacts), folder / "reviews"
+
+
+def _rows(named: str) -> "list[Preference | Rating | Rejected]":
+    from caif import desk
+    from caif.plugins import load
+
+    source = named if ":" in named else f"caif:{named}"
+    return list(desk.read(load(folders=[Path("plugins")]), source))
+
+
+def _name(rater: str) -> str:
+    from pydantic import TypeAdapter, ValidationError
+
+    from caif.errors import CaifError
+    from caif.sections.parts import SafeName
+
+    try:
+        return TypeAdapter(SafeName).validate_python(rater)
+    except ValidationError:
+        raise CaifError(f"--rater {rater!r}: is no name for a file", "take letters, digits, and . _ - inside") from None
+
+
+def _print(summary: "Summary", file: Path, *, thumbs: bool) -> None:
+    from caif.report.show import counted, spread
+    from caif.terminal import line
+
+    said = ", ".join(f"{n} {what}" for what, n in summary.said.items()) or "none"
+    line(f"Votes: {said}; {counted(summary.left, 'item')} left. {file}")
+    if summary.gold or summary.unanswered_gold:
+        line(f"Right on items whose answer is known: {spread(summary.gold, '%')}, {summary.unanswered_gold} left open.")
+    if summary.agreement:
+        n = summary.agreement["n"]
+        line(f"Agreement with the AI's judges on {n} pairs drawn at random: {spread(summary.agreement, '%')}.")
+    if summary.said:
+        use = "thumbs" if thumbs else "pairs"
+        line(f'To use them:\n[[feedback]]\nuse = "{use}"\nformat = "reviews"\npath = "{file.resolve()}"')

@@ -1,0 +1,114 @@
+"""A rater's votes on their way to a file that only grows: each is on the disk before the next item is shown."""
+
+import getpass
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from io import FileIO
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from caif.content import digest
+from caif.data import Rejected
+from caif.errors import STOPPED, CaifError
+from caif.formats.jsonl import Line, lines
+from caif.formats.reviews import void
+from caif.text import whole
+
+SALT = "salt"
+
+
+@dataclass
+class Votes:
+    """The votes of one rater. `standing` holds those that were not taken back, by item, the oldest first."""
+
+    rater: str
+    handle: FileIO
+    standing: dict[str, dict[str, Any]] = field(default_factory=dict)
+    torn: bool = False
+    """Whether the file may end in the middle of a line, which is then left as it is and counted by whoever reads it."""
+
+    def add(self, said: Mapping[str, Any]) -> dict[str, Any]:
+        """Write a vote, and return it with its id, its rater and its time once it is on the disk."""
+        line = {**said, "rater": self.rater, "at": round(time.time(), 3)}
+        line = {"id": digest(["vote", line]), **line}
+        self._append(line)
+        self.standing.pop(line["item"], None)
+        self.standing[line["item"]] = line
+        return line
+
+    def take_back(self, item: str) -> None:
+        """Take back the vote on an item, by a line of its own."""
+        self._append(
+            {"vote": "undo", "of": self.standing[item]["id"], "rater": self.rater, "at": round(time.time(), 3)}
+        )
+        del self.standing[item]
+
+    def _append(self, line: Mapping[str, Any]) -> None:
+        text = whole(json.dumps(line, ensure_ascii=False)) + "\n"
+        data = (b"\n" if self.torn else b"") + text.encode()
+        self.torn = True
+        while data:
+            data = data[self.handle.write(data) :]
+        os.fsync(self.handle.fileno())
+        self.torn = False
+
+
+@contextmanager
+def opened(file: Path, rater: str) -> Iterator[Votes]:
+    """Open a file of votes to add to it; a second writer is refused, and so is a file that holds something else."""
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = FileLock(f"{file}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        what = f"{file}: another review writes there"
+        raise CaifError(what, "end that one, or name another --rater or -o", code=STOPPED) from None
+    try:
+        standing = _standing(file, rater) if file.exists() else {}
+        with FileIO(os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600), "a+") as handle:
+            yield Votes(rater, handle, standing, _is_torn(handle))
+    finally:
+        lock.release()
+
+
+def _standing(file: Path, rater: str) -> dict[str, dict[str, Any]]:
+    gone = void(file)
+    found: dict[str, dict[str, Any]] = {}
+    for line in lines(file):
+        if isinstance(line, Rejected):
+            continue
+        if not _is_vote(line):
+            raise CaifError(f"{line.where}: is not a vote", "name another file with -o: this one holds something else")
+        if line.row["vote"] != "undo" and line.row.get("rater") == rater and line.row["id"] not in gone:
+            found[line.row["item"]] = line.row
+    return found
+
+
+def _is_vote(line: Line) -> bool:
+    keys = ("vote", "of") if line.row.get("vote") == "undo" else ("vote", "id", "item")
+    return all(isinstance(line.row.get(key), str) for key in keys)
+
+
+def _is_torn(handle: FileIO) -> bool:
+    if not handle.seek(0, os.SEEK_END):
+        return False
+    handle.seek(-1, os.SEEK_END)
+    return handle.read(1) != b"\n"
+
+
+def rater_of(home: Path) -> str:
+    """Return a name for whoever sits here: a hash of the account's name, salted with a secret of the home folder."""
+    file = home / "reviews" / SALT
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as new:
+            new.write(os.urandom(16).hex())
+    except FileExistsError:
+        pass
+    return f"rater-{digest([file.read_text(encoding='ascii'), getpass.getuser()])[:16]}"
