@@ -118,7 +118,8 @@ class FeedbackContext:
     `ask` and `score` go through the ledger: an answer is stored before it is returned and never paid for twice. They
     return one Answer a request, in order; a failed one has `failed` set and must not become a preference. `model` takes
     an option of type `caif.ModelSpec`. `read(format, path, **options)` opens an export with a registered format.
-    `prompts` are the training prompts: held-out ones are never shown to a source.
+    `prompts` are the training prompts: held-out ones are never shown to a source. `samples` of one prompt stand together.
+    Rows are read from disk as they are asked for, a part at a time; so going through them holds no more than a part.
     """
 
     source: str

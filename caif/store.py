@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from caif.content import Row, digest
 from caif.errors import CaifError
+from caif.lazy import LazyRows
 from caif.tables import BROKEN, Table, read_rows, table_name, write_rows
 
 __all__ = ["MANIFEST", "Artifact", "Draft", "Store", "key_of", "partial", "read_rows", "table_name", "write_rows", "write_text"]
@@ -24,6 +25,7 @@ MANIFEST = "artifact.json"
 PARTIAL = ".partial"
 
 R = TypeVar("R", bound=Row)
+S = TypeVar("S", bound=Sequence[Row])
 
 
 @dataclass(frozen=True)
@@ -65,10 +67,19 @@ class Artifact:
 
     def rows(self, kind: type[R]) -> list[R]:
         """Return its rows of one kind, [] if it has none. Ids are checked against content, and that none is missing."""
-        file = self.folder / f"{table_name(kind)}.parquet"
-        rows = read_rows(file, kind) if file.is_file() else []
+        file = self._file(kind)
+        return self._whole(read_rows(file, kind) if file.is_file() else [], kind)
+
+    def lazily(self, kind: type[R]) -> LazyRows[R]:
+        """Return the same rows, each read and checked when it is asked for; that none is missing is checked at once."""
+        return self._whole(LazyRows(self._file(kind), kind), kind)
+
+    def _file(self, kind: type[Row]) -> Path:
+        return self.folder / f"{table_name(kind)}.parquet"
+
+    def _whole(self, rows: S, kind: type[Row]) -> S:
         if len(rows) != (written := self.counts.get(table_name(kind), 0)):
-            raise CaifError(f"{file}: holds {len(rows)} rows where {written} were written", BROKEN)
+            raise CaifError(f"{self._file(kind)}: holds {len(rows)} rows where {written} were written", BROKEN)
         return rows
 
 

@@ -1,6 +1,8 @@
 """Rows in Parquet: written in parts as they come, read back with every id checked against its content."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -10,8 +12,10 @@ from caif.content import Row
 from caif.errors import CaifError, explain
 
 BROKEN = "move its folder away, and it is made anew"
-PART = 10_000
-"""Rows that are held until they are written together."""
+PART = 1_000
+"""Rows that are held until they are written together; together they are read, too."""
+
+Shared = dict[str, tuple[Any, Row]]
 
 R = TypeVar("R", bound=Row)
 
@@ -25,7 +29,7 @@ class Table:
     """One kind of row on its way to a file; the same rows give the same bytes."""
 
     def __init__(self, file: Path, kind: type[Row]) -> None:
-        self.file, self.schema, self.count = file, _schema(kind), 0
+        self.file, self.schema, self.count = file, schema_of(kind), 0
         self._part: list[dict[str, Any]] = []
 
     def __enter__(self) -> Self:
@@ -65,31 +69,48 @@ def read_rows(file: Path, kind: type[R]) -> list[R]:
 
     A row that stands in several, as a prompt stands in its answers, is read once and shared by them.
     """
+    rows: list[R] = []
+    shared: Shared = {}
+    with opened(file) as table:
+        for batch in table.iter_batches(PART):
+            rows += checked(file, kind, batch.to_pylist(), len(rows), shared)
+    return rows
+
+
+@contextmanager
+def opened(file: Path, metadata: Any = None) -> Iterator[Any]:
+    """Open a Parquet file; what cannot be read is one line. Its metadata need not be read again."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    rows: list[R] = []
-    shared: dict[str, tuple[Any, Row]] = {}
-    nested = {name: info.annotation for name, info in kind.model_fields.items() if _is_row(info.annotation)}
     try:
-        with pq.ParquetFile(file) as table:
-            for batch in table.iter_batches(PART):
-                for item in batch.to_pylist():
-                    for name, part in nested.items():
-                        item[name] = _once(shared, part, item[name])
-                    rows.append(kind.model_validate(item))
-    except ValidationError as error:
-        raise explain(error, kind, f"{file}: row {len(rows) + 1}") from None
+        with pq.ParquetFile(file, metadata=metadata) as table:
+            yield table
     except (pa.ArrowException, OSError) as error:
         raise CaifError(f"{file}: cannot be read: {type(error).__name__}", BROKEN) from None
-    return rows
+
+
+def checked(file: Path, kind: type[R], items: Sequence[dict[str, Any]], before: int, shared: Shared) -> Iterator[R]:
+    """Yield the rows that some items of a file are; `before` of its rows stand before them."""
+    for n, item in enumerate(items, before + 1):
+        try:
+            for name, part in _nested(kind).items():
+                item[name] = _once(shared, part, item[name])
+            yield kind.model_validate(item)
+        except ValidationError as error:
+            raise explain(error, kind, f"{file}: row {n}") from None
+
+
+@cache
+def _nested(kind: type[Row]) -> dict[str, Any]:
+    return {name: info.annotation for name, info in kind.model_fields.items() if _is_row(info.annotation)}
 
 
 def _is_row(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, Row)
 
 
-def _once(shared: dict[str, tuple[Any, Row]], kind: Any, item: Any) -> Any:
+def _once(shared: Shared, kind: Any, item: Any) -> Any:
     """Return the row that stands for this content already, or what it is to be read from."""
     if not isinstance(item, dict) or not isinstance(item.get("id"), str):
         return item
@@ -99,7 +120,7 @@ def _once(shared: dict[str, tuple[Any, Row]], kind: Any, item: Any) -> Any:
     return before[1]
 
 
-def _schema(kind: type[Row]) -> Any:
+def schema_of(kind: type[Row]) -> Any:
     """Return the Arrow schema of a row, from its pydantic fields, so that an empty table has its columns too."""
     import pyarrow as pa
 

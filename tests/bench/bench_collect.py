@@ -1,32 +1,42 @@
 """How many comparisons a second go through `collect` with a judge that answers at once, and what memory that takes.
 
+    python tests/bench/bench_collect.py [COMPARISONS, 100,000 by default]
+
 Counted is the whole stage: read the sampled answers, pair them up, draw principles, ask in both orders (two questions a
-comparison) through the ledger, and write judgements and preferences. Beside it stands a bare asyncio loop that asks the
-same judge the same number of questions and keeps nothing. Run it with the number of comparisons, 100,000 by default.
+comparison) through the ledger, and write judgements and preferences. Beside it stands its floor, measured in the same
+run: the same rows written to Parquet and the same answers to SQLite, in large portions, and nothing else done. Time is
+given as it passed and as the processor was busy; memory is the peak of a process that does nothing else, for a tenth of
+the comparisons and for all of them.
 """
 
-import asyncio
+import re
 import sys
 import tempfile
-import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 from caif import plugins
 from caif.config import Exec, ModelSpec, Prompts, RunConfig, Source
 from caif.constitution import Constitution, Principle
-from caif.data import Completion, Prompt
+from caif.data import Completion, Judgement, Preference, Prompt
 from caif.hookspecs import Answer, Question, hookimpl
+from caif.ledger import Ledger
 from caif.run import Run, Work
 from caif.stages.collect import collect
+from caif.store import Artifact, read_rows, table_name, write_rows
 
 LAW = Constitution(
     name="bench",
     objectives={"honesty": "True."},
     principles=(Principle(id="true", objective="honesty", critique="Is it true?", revision="Make it true.", compare="Which is truer?"),),
 )  # fmt: skip
+WORDS = " ".join(["answer"] * 60)
+PORTION = 5000
 
 
 class Instant:
@@ -49,30 +59,36 @@ def caif_chat_models() -> dict[str, Any]:
     return {"instant": lambda name: Instant()}
 
 
-def resident() -> float:
-    """Return the megabytes that this process holds now."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * 4096 / 1e6
+class Took(NamedTuple):
+    """Seconds as they passed, seconds that the processor was busy, and the process's peak memory in MB."""
+
+    wall: float
+    busy: float
+    peak: float
+
+    def per_second(self, count: int) -> str:
+        """Return both rates."""
+        return f"{count / self.wall:,.0f} a second, {count / self.busy:,.0f} a busy second"
 
 
-class Peak:
-    """The most megabytes that were held while the block lasted, sampled ten times a second."""
-
-    def __enter__(self) -> "Peak":
-        self.start = self.most = resident()
-        self.over = threading.Event()
-        threading.Thread(target=self._watch, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.over.set()
-
-    def _watch(self) -> None:
-        while not self.over.wait(0.1):
-            self.most = max(self.most, resident())
+def took(work: Callable[[], Any]) -> Took:
+    """Do it, and return what it took."""
+    wall, busy = time.perf_counter(), time.process_time()
+    work()
+    wall, busy = time.perf_counter() - wall, time.process_time() - busy
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
+    return Took(wall, busy, int(found.group(1)) / 1e3 if found else float("nan"))
 
 
-def stage(name: str, build: Any) -> Any:
+def opened(home: Path) -> Run:
+    """Return a run with the judge."""
+    config = RunConfig(
+        name="bench", constitution=Path("law.toml"), prompts=Prompts(use="jsonl"), exec=Exec(concurrency=256)
+    )
+    return Run(config, home, plugins.load(objects=[SimpleNamespace(caif_chat_models=caif_chat_models)]))
+
+
+def stage(name: str, build: Callable[[Work], Any]) -> Any:
     """Return a stage that does this."""
 
     def made(work: Work, *_: Any, cfg: Any) -> dict[str, Any]:
@@ -83,57 +99,84 @@ def stage(name: str, build: Any) -> Any:
     return made
 
 
-def prepare(run: Run, count: int) -> list[Any]:
-    """Make the artifacts that collect reads: a constitution, prompts, and two answers a prompt of 60 words each."""
-    words = " ".join(["answer"] * 60)
-    prompts = [Prompt.of(f"What is thing number {n} good for, and why would anybody want it?") for n in range(count)]
-    samples = (Completion(prompt=p, text=f"{k} {words} {p.id}", model="m", sample=k) for p in prompts for k in (0, 1))
+def inputs(run: Run, count: int) -> list[Artifact | None]:
+    """Make or find what collect reads: a constitution, prompts, and two answers a prompt of 60 words each."""
+
+    def prompts() -> Any:
+        return (Prompt.of(f"What is thing number {n} good for, and why would anybody want it?") for n in range(count))
+
+    def sample(work: Work) -> None:
+        rows = (
+            Completion(prompt=p, text=f"{k} {WORDS} {p.id}", model="m", sample=k) for p in prompts() for k in (0, 1)
+        )
+        work.draft.write(rows, Completion)
+
     law = stage("constitution", lambda w: (w.draft.folder / "constitution.json").write_text(LAW.model_dump_json()))
-    asked, sampled = stage("prompts", lambda w: w.write(prompts, Prompt)), stage("sample", lambda w: w.write(list(samples), Completion))
-    return [run.build(made, cfg=run.config.prompts) for made in (law, asked, sampled)]
+    asked = stage("prompts", lambda w: w.draft.write(prompts(), Prompt))
+    return [run.build(made, cfg=run.config.prompts) for made in (law, asked, stage("sample", sample))]
 
 
-async def bare(count: int, concurrency: int = 32) -> None:
-    """Ask the judge so often and keep nothing."""
-    judge, question = Instant(), Question("r", [{"role": "user", "content": "?"}], ("A", "B"))
-
-    async def work(share: int) -> None:
-        for _ in range(share):
-            await judge.ascore(question)
-            await asyncio.sleep(0)  # a server's answer comes by way of the event loop
-
-    await asyncio.gather(*(work(count // concurrency) for _ in range(concurrency)))
-
-
-def measure(count: int, home: Path) -> tuple[float, Peak]:
-    """Return the seconds that the stage took, and its memory."""
-    config = RunConfig(
-        name="bench", constitution=Path("law.toml"), prompts=Prompts(use="jsonl"), exec=Exec(concurrency=256)
-    )
-    run = Run(config, home, plugins.load(objects=[SimpleNamespace(caif_chat_models=caif_chat_models)]))
-    law, asked, samples = prepare(run, count)
-    cfg = Source(use="ai-labeler", options={"judge": ModelSpec(use="instant:it"), "per_prompt": 1, "selftest": "off", "canaries": 0})
-    with Peak() as peak:
-        started = time.perf_counter()
-        made = run.build(collect, law, asked, samples, None, None, cfg=cfg)
-        seconds = time.perf_counter() - started
+def prepare(count: int, home: Path) -> None:
+    """Make what collect reads, in a process of its own: its memory is not counted."""
+    run = opened(home)
+    inputs(run, count)
     run.close()
-    assert made is not None
-    assert made.counts["judgement"] == made.counts["preference"] == count, made.counts
-    return seconds, peak
+
+
+def measure(count: int, home: Path) -> Took:
+    """Return what the stage took."""
+    run = opened(home)
+    law, asked, samples = inputs(run, count)
+    options = {"judge": ModelSpec(use="instant:it"), "per_prompt": 1, "selftest": "off", "canaries": 0}
+    found = took(
+        lambda: run.build(collect, law, asked, samples, None, None, cfg=Source(use="ai-labeler", options=options))
+    )
+    counts = run.built[-1].counts
+    assert counts["judgement"] == counts["preference"] == count, counts
+    run.close()
+    return found
+
+
+def floor(count: int, home: Path) -> Took:
+    """Return what it took to write what the stage wrote, in large portions."""
+    made = next(home.glob("store/ai-labeler-*"))
+    kinds: tuple[Any, ...] = (Judgement, Preference)
+    rows = {kind: read_rows(made / f"{table_name(kind)}.parquet", kind) for kind in kinds}
+    answers = [(f"{n:032x}", Answer("", "stop", (-0.1, -2.4), 200, 1)) for n in range(2 * count)]
+    ledger = Ledger(home / "floor.db")
+
+    def write() -> None:
+        for kind in kinds:
+            write_rows(home / f"{table_name(kind)}.parquet", rows[kind], kind)
+        for first in range(0, len(answers), PORTION):
+            ledger.put(dict(answers[first : first + PORTION]), "m", "s")
+
+    found = took(write)
+    ledger.close()
+    return found
 
 
 def main() -> None:
-    """Print rows a second, memory, and the ratio to the bare loop."""
+    """Print rows a second, the floor, and memory."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-    with tempfile.TemporaryDirectory() as folder:
-        seconds, peak = measure(count, Path(folder))
-    started = time.perf_counter()
-    asyncio.run(bare(2 * count))
-    loop = time.perf_counter() - started
-    print(f"{count:,} comparisons in {seconds:.1f} s: {count / seconds:,.0f} a second ({2 * count / seconds:,.0f} questions)")
-    print(f"memory: {peak.start:.0f} MB before, {peak.most:.0f} MB at most, {peak.most - peak.start:.0f} MB more")
-    print(f"a bare loop over the same judge: {2 * count / loop:,.0f} questions a second; collect takes {seconds / loop:.0f} times as long")
+    found = {}
+    for size in (count // 10, count):
+        with tempfile.TemporaryDirectory() as folder:
+            apart(prepare, size, Path(folder))
+            found[size] = apart(measure, size, Path(folder))
+            least = apart(floor, size, Path(folder))
+    all_of_them = found[count]
+    print(f"{count:,} comparisons in {all_of_them.wall:.1f} s: {all_of_them.per_second(count)}")
+    print(
+        f"writing them alone: {least.per_second(count)}; collect takes {all_of_them.busy / least.busy:.1f} times as long"
+    )
+    print("; ".join(f"{size:,}: {one.peak:.0f} MB at most" for size, one in found.items()))
+
+
+def apart(work: Callable[[int, Path], Any], count: int, home: Path) -> Any:
+    """Do it in a process of its own."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(work, count, home).result()
 
 
 if __name__ == "__main__":

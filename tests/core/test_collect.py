@@ -11,7 +11,7 @@ from fakes import LAW, PROMPT, config, stage, stored_law
 from caif import plugins
 from caif.config import Law, Prompts, Source
 from caif.content import Row
-from caif.data import Comparison, Judgement, Preference, Prompt, Rating, Rejected, Tested
+from caif.data import Comparison, Judgement, Origin, Preference, Prompt, Rating, Rejected, Tested
 from caif.errors import FAILED, WRONG, CaifError
 from caif.hookspecs import FeedbackContext, hookimpl
 from caif.run import Run, Tell
@@ -70,6 +70,30 @@ def test_a_row_said_twice_is_kept_once_and_counted(tmp_path: Path) -> None:
     assert made.counts["duplicate row"] == 2
 
 
+def test_two_strangers_who_say_the_same_are_two(tmp_path: Path) -> None:
+    """Where nobody is named the record tells them apart; one record said twice, or one rater's two, are still one."""
+    thumb = Rating(prompt=PROMPT, completion="x", up=True, objective="o")
+    records = [thumb.but(origin=Origin(raw=f"votes.jsonl:{n}")) for n in (1, 2, 1)]
+    named = [row.but(rater="r") for row in records]
+    made = collected(tmp_path, lambda _: [*records, *named])
+    assert [(row.rater, row.origin.raw) for row in made.rows(Rating)] == [
+        ("", "votes.jsonl:1"), ("", "votes.jsonl:2"), ("r", "votes.jsonl:1"),
+    ]  # fmt: skip
+    assert made.counts["duplicate row"] == 3
+
+
+def test_a_source_is_shown_rows_that_are_read_as_it_asks(tmp_path: Path) -> None:
+    """As in the README: by position, in steps, again and again."""
+    seen: list[FeedbackContext] = []
+    prompts = [Prompt.of(f"q{n}") for n in range(9)]
+    collected(tmp_path, lambda context: (seen.append(context), [LABEL])[1], prompts)  # type: ignore[func-returns-value]
+    shown = seen[0].prompts
+    assert (len(shown), shown[0], shown[-1], list(shown[::2])) == (9, prompts[0], prompts[-1], prompts[::2])
+    assert list(zip(shown[::2], shown[1::2], strict=False)) == list(zip(prompts[::2], prompts[1::2], strict=False))
+    assert list(shown) == list(shown) == prompts
+    assert list(seen[0].samples) == []
+
+
 def test_a_source_without_a_usable_row_fails_with_its_reasons(tmp_path: Path) -> None:
     """RELIABILITY 13: a judge that only likes a place gives ties alone, so the run stops and says so."""
     with pytest.raises(CaifError, match=r"no usable rows \(2 verdict: tie, 1 rejected: identical answers\)") as caught:
@@ -95,7 +119,7 @@ def test_a_judge_that_fails_what_is_known_is_named_at_once(tmp_path: Path, monke
     about = {"judge": "j", "asked": 3, "reason": "", "source": "mine"}
     ok, bad = (Tested(check=c, passed=p, right=0, **about) for c, p in (("swapped", True), ("garbage", False)))
     collected(tmp_path, lambda _: [ok, bad, LABEL])
-    assert warned == ["my.source-2: its judge fails on known answers (garbage); the report says how"]
+    assert warned == ["my.source-2: its judge fails tests (garbage); the report says how"]
 
 
 @pytest.mark.parametrize("row", [PROMPT, COMPARED, {"chosen": "x"}, None, "x"])
@@ -111,6 +135,6 @@ def test_a_source_is_never_shown_a_held_out_prompt(tmp_path: Path) -> None:
     seen: list[FeedbackContext] = []
     heldout = Prompt.of("held out").but(split="heldout")
     collected(tmp_path, lambda context: (seen.append(context), [LABEL])[1], [PROMPT, heldout])  # type: ignore[func-returns-value]
-    assert seen[0].prompts == [PROMPT]
+    assert list(seen[0].prompts) == [PROMPT]
     assert seen[0].constitution == LAW
     assert seen[0].source == "my.source-2"
