@@ -40,7 +40,7 @@ class Findings(dict[str, list[str]]):
         try:
             yield found
         except CaifError as error:
-            found.append(str(error))
+            found += error.lines
         except Exception as error:  # noqa: BLE001 - a plugin's factory may raise anything
             found.append(f"{type(error).__name__}: {error}")
 

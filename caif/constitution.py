@@ -5,16 +5,16 @@ alone evaluated.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import log1p
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from caif.content import Frozen, digest
 from caif.data import Prompt
-from caif.errors import CaifError, explain, nearest
+from caif.errors import CaifError, explain_all, nearest
 from caif.files import MAX_BYTES, load
 from caif.store import Artifact
 
@@ -97,18 +97,8 @@ class Constitution(Frozen):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        seen: set[str] = set()
-        for n, principle in enumerate(self.principles):
-            if principle.id in seen:
-                raise ValueError(f"principles[{n}].id: {principle.id!r} stands twice; ids are unique")
-            seen.add(principle.id)
-            if principle.objective not in self.objectives:
-                known = nearest(principle.objective, self.objectives)
-                raise ValueError(
-                    f"principles[{n}].objective: {principle.objective!r} is not one of [objectives]; {known}"
-                )
-        if not any(principle.weight for principle in self.principles):
-            raise ValueError("principles: every weight is 0, so none can be drawn")
+        for wrong in inconsistencies([(p.id, p.objective, p.weight) for p in self.principles], self.objectives):
+            raise ValueError(wrong)
         return self
 
     @property
@@ -147,24 +137,52 @@ class Constitution(Frozen):
         return [p for p in self.principles if p.weight > 0 and p.applies(prompt.tags)]
 
 
+def inconsistencies(rows: Iterable[tuple[object, object, object]], objectives: Iterable[str]) -> Iterator[str]:
+    """Yield what is wrong with principles beside each other, from the id, objective and weight of each, as they stand."""
+    seen, known, rows = set[str](), set(objectives), list(rows)
+    for n, (id_, objective, _) in enumerate(rows):
+        if isinstance(id_, str) and id_ in seen:
+            yield f"principles[{n}].id: {id_!r} stands twice; ids are unique"
+        if isinstance(objective, str) and objective not in known:
+            yield f"principles[{n}].objective: {objective!r} is not one of [objectives]; {nearest(objective, known)}"
+        seen |= {id_} if isinstance(id_, str) else set()
+    if rows and all(weight == 0 for _, _, weight in rows):
+        yield "principles: every weight is 0, so none can be drawn"
+
+
 def read(path: Path | str) -> Constitution:
-    """Read a constitution from TOML, YAML or JSON. Every error names the file and the key path."""
+    """Read a constitution from TOML, YAML or JSON. An error names the file and the key path, its `others` all the rest."""
     table = load(Path(path))
     terms = table.pop("terms", {})
     if not isinstance(terms, dict) or not all(isinstance(value, str) for value in terms.values()):
         raise CaifError(f"{path}: terms: must be a table of texts", 'write for example: assistant = "the assistant"')
+    wrong: list[CaifError] = []
+    filled = _fill(table, terms, str(path), "", wrong)
     try:
-        return Constitution.model_validate(_fill(table, terms, str(path), ""))
+        law = Constitution.model_validate(filled)
     except ValidationError as error:
-        raise explain(error, Constitution, path) from None
+        wrong += explain_all(error, Constitution, path)
+        wrong += [CaifError(f"{path}: {text}") for text in inconsistencies(*_as_they_stand(filled))]
+    if wrong:
+        first, *others = {str(one): one for one in wrong}.values()
+        raise CaifError(first.message, first.remedy, others=others)
+    return law
 
 
-def _fill(value: object, terms: dict[str, str], where: str, key: str) -> object:
-    """Replace `{name}` by its term in every text; anything else that looks like a template is refused."""
+def _as_they_stand(table: Any) -> tuple[list[tuple[object, object, object]], list[str]]:
+    """Return principles' ids, objectives and weights, and the objectives, of a table that may hold anything."""
+    rows, objectives = table.get("principles"), table.get("objectives")
+    tables = [row if isinstance(row, dict) else {} for row in rows] if isinstance(rows, list) else []
+    known = list(objectives) if isinstance(objectives, dict) else []
+    return [(row.get("id"), row.get("objective") if known else None, row.get("weight", 1.0)) for row in tables], known
+
+
+def _fill(value: object, terms: dict[str, str], where: str, key: str, wrong: list[CaifError]) -> object:
+    """Replace `{name}` by its term in every text; anything else that looks like a template is put down as wrong."""
     if isinstance(value, dict):
-        return {name: _fill(item, terms, where, f"{key}.{name}" if key else str(name)) for name, item in value.items()}
+        return {n: _fill(item, terms, where, f"{key}.{n}" if key else str(n), wrong) for n, item in value.items()}
     if isinstance(value, list):
-        return [_fill(item, terms, where, f"{key}[{n}]") for n, item in enumerate(value)]
+        return [_fill(item, terms, where, f"{key}[{n}]", wrong) for n, item in enumerate(value)]
     if not isinstance(value, str):
         return value
 
@@ -172,7 +190,9 @@ def _fill(value: object, terms: dict[str, str], where: str, key: str) -> object:
         name = match.group(1)
         if name in terms:
             return terms[name]
-        raise CaifError(f"{where}: {key}: {match.group(0)!r} is not a declared term", nearest(name or "", terms))
+        what = f"{where}: {key}: {match.group(0)!r} is not a declared term"
+        wrong.append(CaifError(what, nearest(name or "", terms)))
+        return match.group(0)
 
     return BRACED.sub(term, value)
 

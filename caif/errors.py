@@ -5,9 +5,12 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 FAILED, WRONG, STOPPED = 1, 2, 3
 """Exit codes: finished but too much failed; wrong use, config or input; stopped and can go on. Ctrl-C is 130."""
@@ -15,12 +18,23 @@ FAILED, WRONG, STOPPED = 1, 2, 3
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-class CaifError(Exception):
-    """A failure with a remedy. `code` is the exit code it means."""
+_STEP = re.compile(r"[.\[]")
+"""Where a key path goes one step down."""
 
-    def __init__(self, message: str, remedy: str = "", *, code: int = WRONG) -> None:
-        self.message, self.remedy, self.code = _one_line(message), _one_line(remedy), code
+
+class CaifError(Exception):
+    """A failure with a remedy. `code` is the exit code it means, `others` what else is wrong in the same place."""
+
+    def __init__(
+        self, message: str, remedy: str = "", *, code: int = WRONG, others: Iterable["CaifError"] = ()
+    ) -> None:
+        self.message, self.remedy, self.code, self.others = _one_line(message), _one_line(remedy), code, tuple(others)
         super().__init__(f"{self.message}; {self.remedy}" if remedy else self.message)
+
+    @property
+    def lines(self) -> list[str]:
+        """All that is wrong, a line each."""
+        return [str(self), *map(str, self.others)]
 
 
 def _one_line(text: str) -> str:
@@ -37,24 +51,38 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def explain(error: ValidationError, model: type[BaseModel], where: str | Path) -> CaifError:
     """Return pydantic's complaint as one line: the file, the key path, what is wrong, and the nearest valid name."""
-    first, *others = error.errors(include_url=False)
-    place, _ = _walk(model, first["loc"])
-    # A list whose item is wrong is reported as too short as well, and a value as wrong for each type it might have.
-    count = len({elsewhere for other in others if not place.startswith(elsewhere := _walk(model, other["loc"])[0])})
-    more = f" (and {count} more)" if count else ""
-    if first["type"] == "extra_forbidden":
-        _, parent = _walk(model, first["loc"][:-1])
-        return CaifError(f"{where}: {place}: unknown key{more}", nearest(str(first["loc"][-1]), _keys(parent)))
-    if first["type"] == "missing":
-        return CaifError(f"{where}: {place}: is required and missing{more}", "add it")
-    text = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "string_unicode":
-        return CaifError(f"{where}: {place}: text holds half a surrogate pair{more}", "write all of it")
-    if first["type"] == "value_error":
-        return CaifError(": ".join(filter(None, [str(where), place, text])) + more)
-    plain = isinstance(first["input"], (str, int, float, bool)) and "key" not in place  # a key may be what stands there
-    shown = f", not {first['input']!r:.80}" if plain else ""
-    return CaifError(f"{where}: {place}: {text[0].lower()}{text[1:]}{shown}{more}")
+    first, *others = explain_all(error, model, where)
+    return CaifError(f"{first.message} (and {len(others)} more)", first.remedy) if others else first
+
+
+def explain_all(error: ValidationError, model: type[BaseModel], where: str | Path) -> list[CaifError]:
+    """Return every complaint of pydantic's as such a line, one for each key path.
+
+    A list whose item is wrong is reported as too short as well, and a value as wrong for each type it might have: of
+    these the first counts, and the deepest place.
+    """
+    found: dict[str, CaifError] = {}
+    for one in error.errors(include_url=False):
+        place, _ = _walk(model, one["loc"])
+        found.setdefault(place, _explained(one, place, model, where))
+    above = {place[: end.start()] for place in found for end in _STEP.finditer(place)}
+    return [told for place, told in found.items() if place not in above]
+
+
+def _explained(one: "ErrorDetails", place: str, model: type[BaseModel], where: str | Path) -> CaifError:
+    if one["type"] == "extra_forbidden":
+        _, parent = _walk(model, one["loc"][:-1])
+        return CaifError(f"{where}: {place}: unknown key", nearest(str(one["loc"][-1]), _keys(parent)))
+    if one["type"] == "missing":
+        return CaifError(f"{where}: {place}: is required and missing", "add it")
+    text = one["msg"].removeprefix("Value error, ")
+    if one["type"] == "string_unicode":
+        return CaifError(f"{where}: {place}: text holds half a surrogate pair", "write all of it")
+    if one["type"] == "value_error":
+        return CaifError(": ".join(filter(None, [str(where), place, text])))
+    plain = isinstance(one["input"], (str, int, float, bool)) and "key" not in place  # a key may be what stands there
+    shown = f", not {one['input']!r:.80}" if plain else ""
+    return CaifError(f"{where}: {place}: {text[0].lower()}{text[1:]}{shown}")
 
 
 def _walk(model: type[BaseModel], loc: Iterable[str | int]) -> tuple[str, Any]:

@@ -1,4 +1,4 @@
-"""From an error to one line on stderr and an exit code; from Ctrl-C to an end within seconds."""
+"""From an error to a line on stderr and an exit code; from Ctrl-C to an end within seconds."""
 
 import errno
 import functools
@@ -8,7 +8,7 @@ import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -39,7 +39,7 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
             with interruptible():
                 command(*args, **options)
         except KeyboardInterrupt:
-            fail(STOPPED_BY_HAND, 130)
+            fail([STOPPED_BY_HAND], 130)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has gone
         except Exception as error:  # noqa: BLE001 - a user sees one line, whatever it was
@@ -50,14 +50,14 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
-def _described(error: Exception) -> tuple[str, int]:
+def _described(error: Exception) -> tuple[list[str], int]:
     from caif.errors import STOPPED, WRONG, CaifError
 
     if isinstance(error, CaifError):
-        return str(error), error.code
+        return error.lines, error.code
     if no_space(error):
-        return f"the disk is full ({error}); nothing that was answered is lost: free space, then run again", STOPPED
-    return f"{type(error).__name__}: {str(error)[:LONG]}; run with --debug for the traceback", WRONG
+        return [f"the disk is full ({error}); nothing that was answered is lost: free space, then run again"], STOPPED
+    return [f"{type(error).__name__}: {str(error)[:LONG]}; run with --debug for the traceback"], WRONG
 
 
 def no_space(error: BaseException) -> bool:
@@ -68,9 +68,10 @@ def no_space(error: BaseException) -> bool:
     return "no space left on device" in said or "disk is full" in said or "disk quota exceeded" in said
 
 
-def fail(message: str, code: int) -> NoReturn:
-    """Say one line on stderr and exit."""
-    _print(f"caif: {' '.join(message.split())}")
+def fail(messages: Sequence[str], code: int) -> NoReturn:
+    """Say a line on stderr for each thing that is wrong, and exit."""
+    for message in messages:
+        _print(f"caif: {' '.join(message.split())}")
     raise SystemExit(code)
 
 

@@ -12,7 +12,19 @@ from typing import Any
 
 from caif.constitution import Principle
 from caif.data import Comparison, Judgement
-from caif.judge.bench import DEAD_BAND, METHODS, MIN_MASS, TIMES, Bench, Method, Orders, Outcome, Reading, Wording, spent
+from caif.judge.bench import (
+    DEAD_BAND,
+    METHODS,
+    MIN_MASS,
+    TIMES,
+    Bench,
+    Method,
+    Orders,
+    Outcome,
+    Reading,
+    Wording,
+    spent,
+)  # fmt: skip
 from caif.judge.inert import suspicious
 from caif.judge.pairs import Asked, by_logprobs, by_reasoning, by_votes, read_letter
 from caif.judge.single import by_likelihood, by_rubric, by_score, by_yes

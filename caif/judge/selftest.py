@@ -21,7 +21,7 @@ from typing import NamedTuple
 from caif.constitution import Constitution, Principle
 from caif.data import FAILURES, Comparison, Judgement
 from caif.errors import FAILED, CaifError
-from caif.judge.probes import Item, Probe, cases, cut, items, known, principle, salad, steering
+from caif.judge.probes import NULLS, Item, Probe, cases, cut, items, known, principle, salad, steering
 from caif.text import brief
 
 Label = Callable[[Sequence[tuple[Comparison, Principle]]], list[Judgement]]
@@ -36,7 +36,7 @@ LINE, LEAST = 200, 60
 """How long an error may be, and what of it a reason has at least, however long the judge's name is."""
 WHAT = {
     "bad": "a plainly bad answer against a good one", "garbage": "shuffled words against a good answer",
-    "truncated": "the first third of a good answer against all of it", "empty": "nothing against a good answer",
+    "truncated": "the first third of a good answer against all of it", "empty": "an answer that says nothing against a good one",
     "injected": "a bad answer that tells the judge what to say against a good one",
     "negated": "the contrary of the principle, under which the bad answer is the better one",
     "cases": "the constitution's own cases", "known answers": "all known answers together",
@@ -66,14 +66,14 @@ def probes(law: Constitution, seed: int) -> list[Probe]:
     def next_ones(n: int) -> list[Item]:
         return list(islice(left, n))
 
-    bad, injected = known("bad", next_ones(5), lambda item: item.bad, seed), next_ones(4)
+    bad, injected, empty = known("bad", next_ones(5), lambda item: item.bad, seed), next_ones(4), next_ones(2)
     identical = [Probe("identical", c.but(b=c.a), ours) for c in (bad[0].comparison, bad[1].comparison)]
     swapped = [Probe("swapped", probe.comparison.swap(), ours) for probe in bad[:2]]
     return [
         *bad, *identical, *swapped,
         *known("garbage", next_ones(3), lambda item: salad(item, seed), seed),
         *known("truncated", next_ones(3), cut, seed),
-        *known("empty", next_ones(2), lambda _: "", seed),
+        *known("empty", empty, lambda item: NULLS[empty.index(item)], seed),
         *known("injected", injected, lambda item: steering(item, injected.index(item)), seed),
         *known("negated", next_ones(5), lambda item: item.bad, seed, principle(contrary=True)),
         *cases(law, seed),

@@ -3,7 +3,7 @@
 A warning is something that makes labels wrong or noise; a note is something to know.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from caif.constitution import Constitution, Principle
@@ -21,7 +21,7 @@ MANY = 3
 
 
 class Finding(NamedTuple):
-    """Where, how bad, and what, with the way out of it."""
+    """Where, by the principle's id, how bad, and what, with the way out of it."""
 
     key: str
     severity: Literal["warning", "note"]
@@ -31,14 +31,15 @@ class Finding(NamedTuple):
 def lint(law: Constitution, budget: int = BUDGET) -> list[Finding]:
     """Return all findings in the order of the file."""
     found = [*_whole(law)]
-    for n, principle in enumerate(law.principles):
-        where = f"principles[{n}]"
+    for principle in law.principles:
+        where = f"principles.{principle.id}"
         found += _texts(where, principle, law)
         found += _length(where, principle, budget)
         found += _use(where, principle, law)
         found += _cases(where, principle)
     found += _untested(law)
-    return sorted([*found, *_twins(law)], key=lambda finding: _place(finding.key))
+    places = {p.id: n for n, p in enumerate(law.principles)}
+    return sorted([*found, *_twins(law)], key=lambda finding: _place(finding.key, places))
 
 
 def _whole(law: Constitution) -> Iterator[Finding]:
@@ -137,28 +138,27 @@ def _cases(where: str, principle: Principle) -> Iterator[Finding]:
 
 
 def _untested(law: Constitution) -> Iterator[Finding]:
-    bare = {n: p.id for n, p in enumerate(law.principles) if p.weight and not p.cases}
+    bare = [p.id for p in law.principles if p.weight and not p.cases]
     if len(bare) > MANY:
-        some = ", ".join(list(bare.values())[:MANY])
+        some = ", ".join(bare[:MANY])
         text = f"{len(bare)} have no cases: nothing shows that a judge understands {some} and the others"
         yield Finding("principles", "note", text)
         return
-    for n, name in bare.items():
-        yield Finding(f"principles[{n}].cases", "note", f"has none: nothing shows that a judge understands {name}")
+    for name in bare:
+        yield Finding(f"principles.{name}.cases", "note", f"has none: nothing shows that a judge understands {name}")
 
 
 def _twins(law: Constitution) -> Iterator[Finding]:
-    numbers = {principle.id: n for n, principle in enumerate(law.principles)}
     for key in ("compare", "critique"):
         for pair in twins({p.id: getattr(p, key) for p in law.principles if p.weight}):
             text = f"says nearly the same as {pair.first} ({pair.likeness:.0%} in common): both would label the same"
-            yield Finding(f"principles[{numbers[pair.second]}].{key}", "warning", f"{pair.second} {text}")
+            yield Finding(f"principles.{pair.second}.{key}", "warning", text)
 
 
-def _place(key: str) -> tuple[int, int]:
+def _place(key: str, places: Mapping[str, int]) -> int:
     """Sort by principle, what is about the whole file first; the sort is stable, so the rest keeps its order."""
-    number = key.partition("[")[2].partition("]")[0] if key.startswith("principles[") else ""
-    return (1, int(number)) if number else (0, 0)
+    kind, _, rest = key.partition(".")
+    return places.get(rest.partition(".")[0], -1) if kind == "principles" else -1
 
 
 def _plain(text: str) -> str:

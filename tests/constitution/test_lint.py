@@ -59,7 +59,7 @@ def test_the_shipped_constitutions_have_no_warning(file: Path) -> None:
 def test_two_demands_are_found(text: str, second: str) -> None:
     """Each could be met by another answer, so the label would be a toss."""
     assert wording.demands(text) == second
-    assert [f.key for f in found({"compare": text}) if "two demands" in f.text] == ["principles[0].compare"]
+    assert [f.key for f in found({"compare": text}) if "two demands" in f.text] == ["principles.p0.compare"]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_names_of_principles_and_terms_in_quotes_are_looked_up() -> None:
     ]
     assert any("names the principle 'be-kind'" in text for text in named)
     quoted = found({"compare": 'Which answer honours "fair play" more?'})
-    assert [(f.severity, f.key) for f in quoted] == [("note", "principles[0].compare")]
+    assert [(f.severity, f.key) for f in quoted] == [("note", "principles.p0.compare")]
     assert found({"instruct": "Begin with the words 'For example' and say \"please\"."}) == []
 
 
@@ -143,7 +143,7 @@ def test_a_question_that_asks_for_the_worse_answer_is_found() -> None:
 def test_many_principles_without_cases_get_one_note() -> None:
     """After an import none has any: a line for each would hide what else is wrong."""
     few, many = ([f for f in found(*[{"cases": []}] * n) if "understands" in f.text] for n in (3, 5))
-    assert [f.key for f in few] == [f"principles[{n}].cases" for n in range(3)]
+    assert [f.key for f in few] == [f"principles.p{n}.cases" for n in range(3)]
     assert [f.key for f in many] == ["principles"]
     assert many[0].text.startswith("5 have no cases")
 
@@ -154,23 +154,23 @@ SLY = {"prompt": "Why?", "better": " no. ", "worse": "No."}
 @pytest.mark.parametrize(
     ("principles", "more", "wanted"),
     [
-        ([{"cases": []}], {}, ("principles[0].cases", "note", "has none")),
-        ([{"cases": [SLY]}], {}, ("principles[0].cases[0]", "warning", "the same answer")),
+        ([{"cases": []}], {}, ("principles.p0.cases", "note", "has none")),
+        ([{"cases": [SLY]}], {}, ("principles.p0.cases[0]", "warning", "the same answer")),
         (
             [{"cases": [CASE, CASE | {"better": CASE["worse"], "worse": CASE["better"]}]}], {},
-            ("principles[0].cases[1]", "warning", "the contrary of an earlier case"),
+            ("principles.p0.cases[1]", "warning", "the contrary of an earlier case"),
         ),
         ([{"cases": [CASE | {"prompt": str(n)} for n in range(8)]}], {}, ("principles", "warning", "length passes them")),
-        ([{}, {"weight": 0, "compare": "Which is it?"}], {}, ("principles[1].weight", "note", "is 0")),
+        ([{}, {"weight": 0, "compare": "Which is it?"}], {}, ("principles.p1.weight", "note", "is 0")),
         ([{"instruct": ""}], {}, ("principles", "note", "none has `instruct`")),
         ([{}, {"instruct": "", "compare": "Which flatters less?", "critique": "Point out flattery."}], {},
-         ("principles[1].instruct", "note", "is missing")),
+         ("principles.p1.instruct", "note", "is missing")),
         ([{}], {"objectives": {"o": "x", "idle": "y"}}, ("objectives.idle", "warning", "no principle in use serves it")),
-        ([{"compare": "Which? " + "word " * 500}], {}, ("principles[0].compare", "warning", "over the budget of 512")),
-        ([{"compare": "Choose the shorter answer."}], {}, ("principles[0].compare", "note", "asks nothing")),
-        ([{"checks": [{"text": "Is it polite? Is it appropriate?"}]}], {}, ("principles[0].checks[0].text", "warning", "taste")),
+        ([{"compare": "Which? " + "word " * 500}], {}, ("principles.p0.compare", "warning", "over the budget of 512")),
+        ([{"compare": "Choose the shorter answer."}], {}, ("principles.p0.compare", "note", "asks nothing")),
+        ([{"checks": [{"text": "Is it polite? Is it appropriate?"}]}], {}, ("principles.p0.checks[0].text", "warning", "taste")),
         ([{"revision": "Rewrite the answer with less scorn and haste."}], {}, None),
-        ([{"revision": "Rewrite the answer and explain the source."}], {}, ("principles[0].revision", "note", "two orders")),
+        ([{"revision": "Rewrite the answer and explain the source."}], {}, ("principles.p0.revision", "note", "two orders")),
     ],
 )  # fmt: skip
 def test_structure_is_looked_at_too(principles: Any, more: Any, wanted: tuple[str, str, str] | None) -> None:
@@ -186,8 +186,8 @@ def test_structure_is_looked_at_too(principles: Any, more: Any, wanted: tuple[st
 def test_principles_that_say_the_same_are_named() -> None:
     """Both names, and how much they share; a shared template is not what makes them alike."""
     same = found({}, {"compare": "Which answer has fewer insults in it?", "critique": "Point out flattery."})
-    assert [(f.key, f.severity) for f in same] == [("principles[1].compare", "warning")]
-    assert "p1 says nearly the same as p0" in same[0].text
+    assert [(f.key, f.severity) for f in same] == [("principles.p1.compare", "warning")]
+    assert same[0].text.startswith("says nearly the same as p0")
     rule = "This is a long rule for all of our many helpers: {}. Which answer keeps to it?"
     texts = {name: rule.format(name) for name in ("tell truth", "guard privacy", "stay brief", "name sources")}
     assert twins(texts) == []
@@ -215,4 +215,4 @@ def test_what_stands_in_several_texts_is_told_once() -> None:
     """A template puts one rule into every text; four times the same finding would hide the others."""
     rule = "Keep to section 3."
     texts = {key: f"{rule} Which?" for key in ("critique", "revision", "compare", "instruct")}
-    assert [f.key for f in found(texts) if "section 3" in f.text] == ["principles[0].compare"]
+    assert [f.key for f in found(texts) if "section 3" in f.text] == ["principles.p0.compare"]

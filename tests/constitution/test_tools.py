@@ -204,7 +204,7 @@ def test_lint_speaks_of_the_file_and_the_place(kitchen: Any) -> None:
     notes = kitchen.caif("lint", "law.toml")
     assert notes.exit_code == 0
     assert (
-        "law.toml: principles[2].cases: note: has none: nothing shows that a judge understands pepper" in notes.stdout
+        "law.toml: principles.pepper.cases: note: has none: nothing shows that a judge understands pepper" in notes.stdout
     )
     changed(kitchen, ("more salt?", "more salt and more taste?"))
     warned = kitchen.caif("lint", "new.toml")

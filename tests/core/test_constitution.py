@@ -135,6 +135,30 @@ def test_an_id_that_stands_twice_is_refused(refused: Refused) -> None:
     assert "principles[1].id: 'same' stands twice" in message
 
 
+def test_all_that_is_wrong_is_told_each_on_its_line(tmp_path: Path) -> None:
+    """Terms, fields, names and objectives at once: a person mends a file in one go, not in eight."""
+    bad = 'versoin = "2"\n' + HEAD + PRINCIPLE.format(id="a").replace("honesty", "honesti").replace(" it ", " {it} ")
+    bad += PRINCIPLE.format(id="a").replace("Make it true.", "").replace("Which is truer?", "{thing}") + "weight = -1\n"
+    (tmp_path / "law.toml").write_text(bad, encoding="utf-8")
+    with pytest.raises(CaifError) as caught:
+        read(tmp_path / "law.toml")
+    lines = [line.removeprefix(f"{tmp_path / 'law.toml'}: ") for line in caught.value.lines]
+    assert [line.partition(":")[0] for line in lines] == [
+        "principles[0].critique", "principles[0].revision", "principles[1].compare", "principles[1].revision",
+        "principles[1].weight", "versoin", "principles[0].objective", "principles[1].id",
+    ]  # fmt: skip
+    assert lines[5] == "versoin: unknown key; did you mean 'version'?"
+    assert lines[7] == "principles[1].id: 'a' stands twice; ids are unique"
+
+
+def test_a_list_that_is_too_short_because_its_item_is_wrong_is_told_once(tmp_path: Path) -> None:
+    """The deepest place is where to mend it."""
+    (tmp_path / "law.toml").write_text(HEAD + PRINCIPLE.format(id="p") + "weight = -1\n", encoding="utf-8")
+    with pytest.raises(CaifError) as caught:
+        read(tmp_path / "law.toml")
+    assert [line.partition(": ")[2] for line in caught.value.lines] == ["principles[0].weight: input should be greater than or equal to 0, not -1"]
+
+
 def test_a_file_of_10_mb_is_refused(refused: Refused) -> None:
     """RELIABILITY 28: it is refused before it is read."""
     started = time.monotonic()

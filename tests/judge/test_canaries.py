@@ -9,6 +9,7 @@ from caif.constitution import Case, Constitution, Principle
 from caif.errors import FAILED, CaifError
 from caif.judge import judge_all
 from caif.judge.canaries import canaries, canary_report, mix, stop_if_dead, unmix
+from caif.judge.probes import items
 
 OURS = Principle(
     id="p",
@@ -44,12 +45,13 @@ def test_canaries_stand_among_the_rows_and_their_places_depend_on_the_seed() -> 
 
 
 def test_the_kinds_take_turns_and_the_constitutions_cases_come_last() -> None:
-    """Ten canaries are two of each kind."""
+    """Ten canaries are two of each kind, and all on different questions."""
     assert [probe.check for probe in canaries(LAW, 0, 10)] == ["bad", "garbage", "truncated", "null", "injected"] * 2
-    everything = canaries(LAW, 0, 99)
-    assert len(everything) == 51
+    assert len({probe.comparison.prompt.id for probe in canaries(LAW, 0, 20)}) == 20
+    everything = canaries(LAW, 0, 999)
+    assert len(everything) == 5 * len(items(0)) + 1
     assert everything[-1].check == "cases"
-    assert len({probe.comparison.id for probe in everything}) == 51
+    assert len({probe.comparison.id for probe in everything}) == len(everything)
 
 
 def test_the_report_counts_with_a_wilson_interval() -> None:

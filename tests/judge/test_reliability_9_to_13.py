@@ -129,7 +129,9 @@ def test_12_the_canaries_show_a_judge_that_accepts_nothing_for_an_answer(null: s
     planted = canaries(LAW, 0, 50)
     fooled = Knowing(lambda text: 2.0 if text == null else good(text))
     report = canary_report(planted, judge_all(fooled.bench(), [probe.asked for probe in planted]))
-    assert report["kinds"]["null"]["right"] in (6, 7)
+    fooling = sum(null in (probe.comparison.a, probe.comparison.b) for probe in planted)
+    assert fooling >= 2
+    assert report["kinds"]["null"] == {"right": 10 - fooling, "n": 10}
     assert report["kinds"]["null"]["n"] == 10
     assert all(kind["right"] == kind["n"] for name, kind in report["kinds"].items() if name != "null")
 

@@ -6,11 +6,13 @@ from math import ceil, comb
 from pathlib import Path
 
 import pytest
-from knowing import GOOD, MODEL, Knowing
+from knowing import GOOD, MODEL, SHOWN, Knowing
 
 from caif.constitution import Case, Constitution, Principle, read
+from caif.content import rng
 from caif.data import Comparison, Judgement
 from caif.errors import FAILED, CaifError
+from caif.hookspecs import Answer, Model, Params, Question, Request
 from caif.judge import METHODS, Bench, Method, judge_all
 from caif.judge.inert import inert
 from caif.judge.probes import items, known, principle, salad
@@ -213,7 +215,7 @@ def test_probes_are_drawn_from_the_seed_alone_and_stand_on_both_sides() -> None:
 def test_the_items_are_what_they_claim() -> None:
     """Different questions, whole sentences, nothing that would be taken for a marker, and a salad of the same words."""
     some = items(0)
-    assert len({item.prompt for item in some}) == len(some) == 10
+    assert len({item.prompt for item in some}) == len({item.good for item in some}) == len(some) == 22
     for item in some:
         assert inert(item.good) == item.good
         assert inert(item.bad) == item.bad
@@ -221,15 +223,57 @@ def test_the_items_are_what_they_claim() -> None:
         assert sorted(salad(item, 0).split()) == sorted(item.good.split()) != salad(item, 0).split()
 
 
-def test_injected_answers_hide_the_clean_twins_of_the_bad_ones() -> None:
-    """The same question and the same bad answer, so a verdict that differs is the injection's doing."""
-    asked = probes(LAW, 0)
-    bad = {probe.comparison.prompt.text: probe for probe in asked if probe.check == "bad"}
-    for probe in [probe for probe in asked if probe.check == "injected"]:
-        twin = bad[probe.comparison.prompt.text].comparison
-        answers = {twin.a, twin.b}
-        assert (probe.comparison.a in answers) != (probe.comparison.b in answers)
-        assert any(answer in probe.comparison.a or answer in probe.comparison.b for answer in answers)
+@pytest.mark.parametrize("method", METHODS)
+def test_no_two_known_answers_ask_a_judge_the_same(method: Method) -> None:
+    """So whatever a judge makes of a question, as long as it knows nothing, 22 answers are right or wrong by themselves."""
+    asked = [probe for probe in probes(LAW, 0) if probe.better and probe.check != "cases"]
+    seen: dict[str, set[str]] = {}
+
+    class Noting(Knowing):
+        def score(self, model: Model, questions: Sequence[Question]) -> list[Answer]:
+            for q in questions:
+                seen.setdefault(f"{q.messages} {q.choices}", set()).add(q.row)
+            return super().score(model, questions)
+
+        def ask(self, model: Model, requests: Sequence[Request], params: Params) -> list[Answer]:
+            for r in requests:
+                seen.setdefault(f"{r.messages}", set()).add(r.row)
+            return super().ask(model, requests, params)
+
+    judge_all(Noting().bench(method), [probe.asked for probe in asked])
+    assert all(len(rows) == 1 for rows in seen.values())
+    assert set().union(*seen.values()) == {probe.comparison.id for probe in asked}
+
+
+def of_noise(method: Method, seed: int, *, by_text: bool) -> Bench:
+    """Return a judge that knows nothing: its odds are drawn once for a question, or once for an answer's text."""
+
+    def odds(text: str, choice: str = "") -> float:
+        texts = sorted(found.group(2) for found in SHOWN.finditer(text)) or [text]
+        return rng("noise", seed, *(texts if by_text else [text]), choice).gauss(0, 3)
+
+    def score(model: Model, questions: Sequence[Question]) -> list[Answer]:
+        del model
+        return [Answer("", "stop", choices(q)) for q in questions]
+
+    def choices(q: Question) -> tuple[float, ...]:
+        text = str(q.messages[0]["content"])
+        if len(q.choices) == 1:
+            return (-abs(odds(text, q.choices[0])) - 1,)
+        raw = [odds(text), 0.0] if len(q.choices) == 2 else [odds(text, choice) for choice in q.choices]
+        return tuple(one - max(raw) - 3 for one in raw)
+
+    return Bench(MODEL, lambda *_: [], score, method, min_mass=0.0)
+
+
+@pytest.mark.parametrize(("method", "by_text"), [("pointwise", True), ("rubric", True), ("likelihood", False)])
+def test_chance_passes_no_method_more_often_than_promised(method: Method, by_text: bool) -> None:
+    """Of 150 judges that know nothing 8.7 pass at 0.058; more than 16 would be less than one time in a hundred.
+
+    Where probes share texts a rubric passes 0.13 of the time, and single answers 0.16.
+    """
+    passed = sum(passes(outcome(of_noise(method, seed, by_text=by_text), seed=seed)) for seed in range(150))
+    assert passed <= 16
 
 
 @pytest.mark.slow
