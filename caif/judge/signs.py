@@ -4,7 +4,6 @@ Whether a judge is right, and says the same of swapped answers, can only be foun
 mistakes of labelers can be read off what they yield. So these checks find faults and are no proof that there is none.
 """
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 
@@ -25,8 +24,7 @@ def _odds(j: Judgement) -> bool | None:
     odds = [logit for logit in (j.logit_ab, j.logit_ba) if logit is not None]
     if not odds or j.p_a is None:
         return None
-    against = (min(odds) > 0 and j.verdict == "b") or (max(odds) < 0 and j.verdict == "a")
-    return all(map(math.isfinite, odds)) and not against
+    return not (min(odds) > 0 and j.verdict == "b") and not (max(odds) < 0 and j.verdict == "a")
 
 
 def _mass(j: Judgement) -> bool | None:
@@ -35,7 +33,7 @@ def _mass(j: Judgement) -> bool | None:
 
 ROWS: dict[str, tuple[Callable[[Judgement], bool | None], str]] = {
     "identical answers": (_identical, "preferred one of two answers that are the same"),
-    "its own log-odds": (_odds, "go against the log-odds they come with, or those are no numbers"),
+    "its own log-odds": (_odds, "prefer the answer that their own log-odds speak against in every order"),
     "mass on the options": (_mass, f"are labels though less than {MIN_MASS:g} of the probability, or over 1, was on the options"),
 }
 """What is looked at row by row: whether it is as it should be (None if it says nothing), and what the others did."""

@@ -122,6 +122,17 @@ def test_a_judge_that_fails_what_is_known_is_named_at_once(tmp_path: Path, monke
     assert warned == ["my.source-2: its judge fails tests (garbage); the report says how"]
 
 
+def test_a_labelers_mistakes_that_its_judgements_show_are_written_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though it never heard of a self-test: the terminal warns, and the report has the reason."""
+    warned: list[str] = []
+    monkeypatch.setattr(Tell, "warn", lambda _, text: warned.append(text))
+    same = Comparison(prompt=PROMPT, a="x", b="x")
+    made = collected(tmp_path, lambda _: [judgement("a", p_a=0.8).but(comparison=same), LABEL])
+    (test,) = made.rows(Tested)
+    assert (test.check, test.passed, test.source, test.judge) == ("identical answers", False, "my.source-2", "j by logprobs")
+    assert warned == ["my.source-2: its judge fails tests (identical answers); the report says how"]
+
+
 @pytest.mark.parametrize("row", [PROMPT, COMPARED, {"chosen": "x"}, None, "x"])
 def test_a_source_may_not_yield_anything_else(tmp_path: Path, row: object) -> None:
     """A dict that looks like a preference was never checked."""

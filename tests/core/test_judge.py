@@ -92,6 +92,18 @@ def test_content_comes_through_whatever_the_lean(content: float, lean: float) ->
     assert one.logit_ba == pytest.approx(content - lean, abs=1e-6)
 
 
+@given(st.floats(-0.02, 0.02), st.floats(-8, 8), st.sampled_from([0.0, 0.001, 0.004]))
+def test_what_lies_next_to_one_half_is_a_tie_from_either_side(content: float, lean: float, band: float) -> None:
+    """The probability is kept as it was read, and the swapped comparison is just as undecided: no label comes of it."""
+    score = Scorer(lambda good_first: log_odds(content, lean, good_first))
+    bench = Bench(MODEL, lambda *_: [], score, min_mass=0.0, dead_band=band)
+    one, other = judge_all(bench, [(Comparison(prompt=PROMPT, a=a, b=b), TRUE) for a, b in ((GOOD, BAD), (BAD, GOOD))])
+    assert p_of(one) + p_of(other) == pytest.approx(1, abs=1e-12)
+    undecided = max(p_of(one), p_of(other)) - 0.5 <= band
+    assert {one.verdict, other.verdict} == ({"tie"} if undecided else {"a", "b"})
+    assert bool(list(preference(one))) is bool(list(preference(other))) is not undecided
+
+
 @pytest.mark.parametrize("lean", [3.0, -3.0, 50.0])
 def test_a_judge_that_only_likes_a_place_says_one_half(lean: float) -> None:
     """RELIABILITY 13: pure position bias is a tie, is counted as flipped, and gives no preference at all."""
