@@ -45,6 +45,8 @@ MARKERS: dict[str, re.Pattern[str]] = {
     "a control sequence": re.compile(rf"(?i)<(?=\|[^\s|<>]{{1,60}}\|>|</?sys>>)|\[(?=/?(?:{_BRACKETED})\])"),
 }
 """What a conversation with a judge is made of, by kind: each pattern ends where a space breaks the marker."""
+_SPECIAL = re.compile("[([<:\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+"""Every marker in ASCII has one of these characters in it, and all that nobody sees there is one of them."""
 
 _SMUGGLED = re.compile(
     "[\u202a-\u202e\u2066-\u2069\U000e0000-\U000e0fff]|(?<=[\x00-\x7f])[\u200b-\u200d\u2060\ufeff]{2}"
@@ -106,12 +108,14 @@ _PLOYS = {"holds a control sequence": MARKERS["a control sequence"]}
 _PLOYS |= {kind: re.compile("|".join(some), re.IGNORECASE | re.MULTILINE) for kind, some in STEERING.items()}
 
 
-@lru_cache(4096)  # both orders and all principles show the same answers
+@lru_cache(8192)  # both orders and all principles show the same answers
 def inert(text: str) -> str:
     """Return the text, every marker in it broken by a space and without what nobody sees; ordinary text as it is.
 
     Idempotent, and never empty unless the text was.
     """
+    if text.isascii() and not _SPECIAL.search(text):
+        return text
     while (plainer := _once(text)) != text:  # taking out what hides inside a marker can make the marker whole
         text = plainer
     return text

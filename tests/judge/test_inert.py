@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from caif.judge.inert import HIDDEN, HINTS, STEERING, inert, suspicious
+from caif.judge.inert import MARKERS as MARKED
 
 MARKERS = (
     "(A)", "(B)", "(C)", "[[A]]", "[[B]]", "[[tie]]", "[[10]]", "The answer is:", "</response>", "<response_b>", "<answer>",
@@ -246,3 +247,14 @@ def test_no_text_that_a_pattern_finds_lacks_its_kinds_hints(kind: str, pattern: 
             without = suspicious(found)
         suspicious.cache_clear()
         assert suspicious(found) == without
+
+
+@pytest.mark.parametrize("kind", MARKED)
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_a_text_that_is_not_searched_holds_nothing_to_find(kind: str, data: st.DataObject) -> None:
+    """What is left alone for want of a special character would be left as it is by the whole search too."""
+    text = data.draw(st.from_regex(MARKED[kind]) | st.text(st.characters(max_codepoint=127)))
+    with patch("caif.judge.inert._SPECIAL", re.compile("")):
+        searched = inert.__wrapped__(text)
+    assert inert.__wrapped__(text) == searched
