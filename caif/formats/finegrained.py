@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from caif.data import Preference, Rejected
-from caif.formats.fields import Unusable, conversation, each, kind, prompt_of, required, text
+from caif.formats.fields import Unusable, conversation, each, kind, origin, prompt_of, required, text
 from caif.formats.json_array import records
 from caif.formats.jsonl import Line
 from caif.hookspecs import Reader
@@ -39,6 +39,7 @@ def fine_grained(objective: str = "helpfulness", passages: bool = True) -> Reade
                 yield Preference(
                     prompt=prompt, chosen=answers[chosen], rejected=answers[rejected],
                     probability=1.0 if better else 0.5, objective=objective,
+                    origin=origin(line),
                 )  # fmt: skip
 
     def read(path: Path) -> Iterator[Preference | Rejected]:
@@ -50,7 +51,9 @@ def fine_grained(objective: str = "helpfulness", passages: bool = True) -> Reade
 def _passages(row: dict[str, Any]) -> str:
     """Return the passages below a heading: each is a list of its title and its sentences."""
     found = required(row, "passages")
-    if not isinstance(found, list) or not all(isinstance(p, list) and all(isinstance(s, str) for s in p) for p in found):
+    if not isinstance(found, list) or not all(
+        isinstance(p, list) and all(isinstance(s, str) for s in p) for p in found
+    ):
         raise Unusable("passages are not lists of sentences")
     texts = [f"{passage[0]}: {' '.join(passage[1:])}" for passage in found if passage]
     return "\n\nAnswer from these passages:\n\n" + "\n\n".join(texts) if texts else ""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from caif.data import Message, Preference, Prompt, Rejected
-from caif.formats.fields import Unusable, each, prompt_of, text
+from caif.formats.fields import Unusable, each, origin, prompt_of, text
 from caif.formats.jsonl import Line, lines
 from caif.hookspecs import Reader
 
@@ -25,8 +25,9 @@ def hh_rlhf(objective: str = "helpfulness") -> Reader:
         head, chosen, rejected = _split(line.row)
         _check(chosen, rejected)
         yield Preference(
-            prompt=prompt_of(_messages(head)), chosen=chosen, rejected=rejected, probability=1.0, objective=objective
-        )
+            prompt=prompt_of(_messages(head)), chosen=chosen, rejected=rejected, probability=1.0, objective=objective,
+            origin=origin(line),
+        )  # fmt: skip
 
     def read(path: Path) -> Iterator[Preference | Rejected]:
         return each(lines(path), make)

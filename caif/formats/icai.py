@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from caif.data import Preference, Rejected
-from caif.formats.fields import Unusable, conversation, each, prompt_of, text
+from caif.formats.fields import Unusable, conversation, each, origin, prompt_of, text
 from caif.formats.jsonl import Line
 from caif.formats.tables import csv_rows
 from caif.hookspecs import Reader
@@ -37,7 +37,7 @@ def icai(objective: str = "helpfulness") -> Reader:
         chosen, rejected = (b, a) if preferred == "text_b" else (a, b)
         yield Preference(
             prompt=prompt_of(conversation(asked)), chosen=chosen, rejected=rejected,
-            probability=0.5 if preferred in TIES else 1.0, objective=objective,
+            probability=0.5 if preferred in TIES else 1.0, objective=objective, origin=origin(line),
         )  # fmt: skip
 
     def read(path: Path) -> Iterator[Preference | Rejected]:

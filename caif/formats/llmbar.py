@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from caif.data import Preference, Rejected
-from caif.formats.fields import Unusable, conversation, each, prompt_of, required, text
+from caif.formats.fields import Unusable, conversation, each, origin, prompt_of, required, text
 from caif.formats.json_array import records
 from caif.formats.jsonl import Line
 from caif.hookspecs import Reader
@@ -26,8 +26,9 @@ def llmbar(objective: str = "helpfulness") -> Reader:
         better = int(label) - 1
         prompt = prompt_of(conversation(text(line.row, "input"), "input"))
         yield Preference(
-            prompt=prompt, chosen=outputs[better], rejected=outputs[1 - better], probability=1.0, objective=objective
-        )
+            prompt=prompt, chosen=outputs[better], rejected=outputs[1 - better], probability=1.0, objective=objective,
+            origin=origin(line),
+        )  # fmt: skip
 
     def read(path: Path) -> Iterator[Preference | Rejected]:
         return each(records(path), make)

@@ -10,8 +10,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from caif.data import Message, Preference, Prompt, Rating, Rejected
-from caif.formats.fields import Unusable, each, kind, prompt_of
+from caif.data import Message, Origin, Preference, Prompt, Rating, Rejected
+from caif.formats.fields import Unusable, each, hashed, kind, origin, prompt_of
 from caif.formats.jsonl import Line, lines
 from caif.hookspecs import Reader
 
@@ -26,12 +26,14 @@ class Node(NamedTuple):
     path: tuple[dict[str, Any], ...]
 
 
-def open_assistant(objective: str = "helpfulness", ranks: bool = False) -> Reader:
+def open_assistant(objective: str = "helpfulness", ranks: bool = False, salt: str = "caif") -> Reader:
     """Read the thumbs on answers at any depth or, with `ranks`, each pair of sibling answers that people ranked."""
 
     def make(line: Line) -> Iterator[Rating | Preference | Rejected]:
+        tree = hashed("chat", line.row.get("message_tree_id"), salt)
         for node in _nodes(line.row):
-            read = _pairs(node, objective) if ranks else _thumbs(node, objective)
+            named = origin(line, node.row.get("message_id"), conversation=tree)
+            read = _pairs(node, objective, named) if ranks else _thumbs(node, objective, named)
             name = str(node.row.get("message_id", ""))[:40]
             try:
                 yield from read
@@ -73,7 +75,7 @@ def _replies(row: dict[str, Any]) -> list[dict[str, Any]]:
     return [reply for reply in replies if isinstance(reply, dict)] if isinstance(replies, list) else []
 
 
-def _thumbs(node: Node, objective: str) -> Iterator[Rating]:
+def _thumbs(node: Node, objective: str, named: Origin) -> Iterator[Rating]:
     counts = {up: _count(node.row, vote) for vote, up in VOTES.items()}
     if not any(counts.values()):
         return
@@ -82,7 +84,9 @@ def _thumbs(node: Node, objective: str) -> Iterator[Rating]:
     prompt, answer = _prompt(node.path), _message(node.row).content
     for up, count in counts.items():
         if count:
-            yield Rating(prompt=prompt, completion=answer, up=up, weight=float(count), objective=objective)
+            yield Rating(
+                prompt=prompt, completion=answer, up=up, weight=float(count), objective=objective, origin=named
+            )
 
 
 def _count(row: dict[str, Any], vote: str) -> int:
@@ -93,7 +97,7 @@ def _count(row: dict[str, Any], vote: str) -> int:
     return count
 
 
-def _pairs(node: Node, objective: str) -> Iterator[Preference]:
+def _pairs(node: Node, objective: str, named: Origin) -> Iterator[Preference]:
     """Yield a preference for every two ranked answers to this message; the lower rank is the better answer."""
     if node.row.get("role") != "prompter":
         if _rank(node.row) is not None:
@@ -106,7 +110,9 @@ def _pairs(node: Node, objective: str) -> Iterator[Preference]:
     prompt = _prompt((*node.path, node.row))
     for (above, better), (below, worse) in combinations(answers, 2):
         if above < below and better != worse:
-            yield Preference(prompt=prompt, chosen=better, rejected=worse, probability=1.0, objective=objective)
+            yield Preference(
+                prompt=prompt, chosen=better, rejected=worse, probability=1.0, objective=objective, origin=named
+            )
     if len({text for _, text in answers}) < len(answers):
         raise Unusable("identical answers", "they were not compared with each other")
 

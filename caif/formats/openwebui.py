@@ -2,81 +2,143 @@
 
 `data.rating` is 1 or -1, as a number or as text; 0 is a draw of the arena. The prompt is the way from the rated message
 up to the first one by `parentId`, so that other branches of the chat stay out of it. Opposite thumbs on sibling answers
-stay thumbs here: making pairs of them is `combine`'s work. The user's id never enters a row, only a salted hash of it.
+stay thumbs unless pairs are asked for. The user's id never enters a row, only a salted hash of it.
 """
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from caif.content import digest
-from caif.data import Message, Rating, Rejected
+from caif.data import Message, Preference, Rating, Rejected
 from caif.errors import CaifError
-from caif.formats.fields import Unusable, each, kind, prompt_of, text
+from caif.formats.fields import (
+    Unusable,
+    because,
+    each,
+    hashed,
+    kind,
+    origin,
+    pair,
+    prompt_of,
+    rated,
+    table,
+    text,
+)
 from caif.formats.json_array import records
 from caif.formats.jsonl import Line
 from caif.hookspecs import Reader
 
-POLARITY = {1: True, -1: False, "1": True, "-1": False}
+OUTCOMES = {1: 1, -1: -1, 0: 0, "1": 1, "-1": -1, "0": 0}
 HISTORIES = (("chat", "chat", "history"), ("chat", "history"), ("history",))
 """Where versions and documents of the product put the history inside the snapshot."""
 
+Messages = Mapping[str, Mapping[str, Any]]
 
-def open_webui(objective: str = "helpfulness", salt: str = "caif") -> Reader:
-    """Read the JSON export. With a `salt` of your own, nobody who knows a user's id can find their thumbs."""
 
-    def make(line: Line) -> Iterator[Rating]:
-        yield _rating(line.row, objective, salt)
+class Vote(NamedTuple):
+    """One record: 1, 0 or -1 for one message among those of its chat, and what all rows made of it share."""
 
-    def read(path: Path) -> Iterator[Rating | Rejected]:
+    outcome: int
+    name: str
+    messages: Messages
+    answer: str
+    shared: Mapping[str, Any]
+
+
+def open_webui(objective: str = "helpfulness", salt: str = "caif", siblings: bool = False) -> Reader:
+    """Read the JSON export. With a `salt` of your own, nobody who knows a user's id can find their thumbs.
+
+    With `siblings`, votes are read as pairs instead: of the arena, against the answers that were shown beside; elsewhere
+    against another answer to the same message whose thumb points the other way. Votes that say the same are one pair.
+    """
+
+    def read(path: Path) -> Iterator[Rating | Preference | Rejected]:
         if path.suffix.lower() == ".csv":
             raise CaifError(f"{path}: the CSV export holds no text of prompts and answers", "export it as JSON")
-        return each(records(path), make)
+        seen = set[str]()
+
+        def make(line: Line) -> Iterator[Rating | Preference]:
+            vote = _vote(line, objective, salt)
+            if not siblings:
+                yield _rating(line.row, vote)
+                return
+            for row in _pairs(line.row, vote):
+                if row.id not in seen:
+                    seen.add(row.id)
+                    yield row
+
+        yield from each(records(path), make)
 
     return read
 
 
-def _rating(record: Mapping[str, Any], objective: str, salt: str) -> Rating:
+def _vote(line: Line, objective: str, salt: str) -> Vote:
+    record = line.row
     if record.get("type", "rating") != "rating":
         raise Unusable("not a rating")
-    data, snapshot = _table(record, "data"), _table(record, "snapshot")
-    up = _polarity(data.get("rating"))
-    messages, rated = _history(snapshot), _table(record, "meta").get("message_id")
-    if not isinstance(rated, str) or rated not in messages:
+    data, snapshot = table(record, "data"), table(record, "snapshot")
+    outcome, meta = _outcome(data.get("rating")), table(record, "meta")
+    messages, name = _history(snapshot), meta.get("message_id")
+    if not isinstance(name, str) or name not in messages:
         raise Unusable("rated message is not in the snapshot")
-    *before, answer = _path(messages, rated)
+    *before, answer = _path(messages, name)
     if answer.role != "assistant":
         raise Unusable("rated message is not an answer")
-    if not answer.content.strip():
-        raise Unusable("rated answer is empty")
-    user = record.get("user_id")
-    return Rating(
-        prompt=prompt_of(tuple(before)),
-        completion=answer.content,
-        up=up,
-        objective=objective,
-        rater=f"user-{digest([salt, user])[:16]}" if isinstance(user, str) and user else "",
-        reason=text(data, "reason", "") or text(data, "comment", ""),
-    )
+    shared = {
+        "prompt": prompt_of(tuple(before)),
+        "objective": objective,
+        "rater": hashed("user", record.get("user_id"), salt),
+        "origin": origin(line, record.get("id"), record.get("created_at"), hashed("chat", meta.get("chat_id"), salt)),
+    }
+    return Vote(outcome, name, messages, rated(answer.content), shared)
 
 
-def _table(record: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = record.get(key)
-    if not isinstance(value, dict):
-        raise Unusable(f"no {key}", f"it is {kind(value)}")
-    return value
+def _rating(record: Mapping[str, Any], vote: Vote) -> Rating:
+    if not vote.outcome:
+        raise Unusable("draw")
+    data = record["data"]
+    why = because(text(data, "reason", ""), text(data, "comment", ""))
+    return Rating(completion=vote.answer, up=vote.outcome > 0, reason=why, **vote.shared)
 
 
-def _polarity(rating: object) -> bool:
+def _pairs(record: Mapping[str, Any], vote: Vote) -> Iterator[Preference]:
+    others = [
+        item for name, item in vote.messages.items()
+        if name != vote.name and item.get("parentId") == vote.messages[vote.name].get("parentId")
+        and item.get("role") == "assistant" and isinstance(item.get("content"), str)
+    ]  # fmt: skip
+    shown = record["data"].get("sibling_model_ids")
+    if isinstance(shown, list) and shown:
+        others = [
+            item for item in others if {str(item.get("model")), str(item.get("selectedModelId"))} & set(map(str, shown))
+        ]
+    elif not record["meta"].get("arena"):
+        others = [item for item in others if vote.outcome and _thumb(item) == -vote.outcome]
+    if not others:
+        raise Unusable("no answer to compare with")
+    for item in others:
+        chosen, rejected = pair(
+            *((item["content"], vote.answer) if vote.outcome < 0 else (vote.answer, item["content"]))
+        )
+        yield Preference(chosen=chosen, rejected=rejected, probability=1.0 if vote.outcome else 0.5, **vote.shared)
+
+
+def _thumb(item: Mapping[str, Any]) -> int | None:
+    """Return the thumb that a message of the snapshot carries itself, None for none."""
+    annotation = item.get("annotation")
+    try:
+        return _outcome(annotation.get("rating")) if isinstance(annotation, dict) else None
+    except Unusable:
+        return None
+
+
+def _outcome(rating: object) -> int:
     if rating is None:
         raise Unusable("no rating")
-    known = isinstance(rating, (int, str)) and not isinstance(rating, bool)
-    if known and rating in (0, "0"):
-        raise Unusable("draw")
-    if not known or rating not in POLARITY:
+    if isinstance(rating, bool) or not isinstance(rating, (int, str)) or rating not in OUTCOMES:
         shown = repr(rating)[:40] if isinstance(rating, (int, float, str)) else kind(rating)
         raise Unusable("ambiguous polarity", f"rating must be 1, 0 or -1, not {shown}")
-    return POLARITY[rating]
+    return OUTCOMES[rating]
 
 
 def _history(snapshot: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

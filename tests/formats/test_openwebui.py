@@ -72,10 +72,10 @@ def test_a_user_is_told_from_others_but_not_named(rows, golden):
     assert not set(salted[:4]) & set(raters[:4])
 
 
-def test_the_reason_is_kept_and_a_comment_stands_in_for_a_missing_one(rows):
-    """The reason is what the person chose; without one it is what they wrote."""
+def test_the_reason_is_what_was_chosen_and_what_was_written(rows):
+    """Both where there are both."""
     reasons = [row.reason for row in rows if isinstance(row, Rating)]
-    assert reasons == ["accurate_information", "not_helpful", "Just right.", "", ""]
+    assert reasons == ["accurate_information", "not_helpful: Says nothing.", "Just right.", "", ""]
 
 
 def test_the_csv_export_is_refused_because_it_holds_no_text(golden):
