@@ -16,7 +16,7 @@ from caif.config import TUNED, Evaluate, ModelSpec, Part, Prompts, Revise, Rewar
 from caif.constitution import Constitution, read
 from caif.critic import read_examples
 from caif.data import Rejected
-from caif.errors import CaifError
+from caif.errors import CaifError, nearest
 from caif.hookspecs import FeedbackContext
 from caif.models import embedded, resolve
 from caif.models.account import unpriced
@@ -90,6 +90,8 @@ def _section(run: Run, found: Findings, name: str, cfg: BaseModel, law: Constitu
             _revise(cfg, law)
         if isinstance(cfg, (Reward, Rl)) and cfg.trainer:
             run.plugins.make("caif_trainers", cfg.trainer, {})
+        if isinstance(cfg, Rl):
+            wrong += _named(run, cfg, law)
         if isinstance(cfg, Evaluate) and run.config.prompts.heldout == 0:
             wrong.append("no prompt is held out; raise prompts.heldout")
         if isinstance(cfg, Part) and not wrong:
@@ -121,6 +123,25 @@ def _revise(cfg: Revise, law: Constitution | None) -> None:
     for example in read_examples(cfg.examples) if cfg.examples is not None else ():
         if law is not None:
             law.principle(example.principle)
+
+
+def _named(run: Run, cfg: Rl, law: Constitution | None) -> list[str]:
+    """Return what [rl] says of rewards that nothing will make.
+
+    A file of people's feedback may bring objectives of its own; beside one, only what looks misspelt is a finding.
+    """
+    known, closed = {*cfg.rewards, *(law.objectives if law else ())}, law is not None
+    for source in run.config.feedback if cfg.named else ():
+        options = run.plugins.typed(source.hook, source.use, source.options, run.base)
+        known |= {options["objective"]} if "objective" in options else set()
+        closed &= "path" not in options
+    unknown = [(key, name) for key, name in cfg.named if name not in known]
+    hints = [(key, name, nearest(name, known)) for key, name in unknown]
+    return [
+        f"{key}: there is no reward {name!r}; {hint}"
+        for key, name, hint in hints
+        if closed or hint.startswith("did you")
+    ]
 
 
 def _files(run: Run, cfg: Part) -> None:

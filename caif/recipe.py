@@ -37,7 +37,7 @@ def constitutional(run: Run) -> Artifact | None:
                 for source in c.feedback]
     mixture  = run.build(combine, asked, *feedback, cfg=c.combine)                   # AI labels + people
     rewards  = run.build(trainer(run, reward, c.reward), mixture, cfg=c.reward)      # one head per objective
-    policy   = run.build(trainer(run, rl, c.rl), asked, tuned, rewards, cfg=c.rl)    # several objectives
+    policy   = run.build(trainer(run, rl, c.rl), asked, tuned, rewards, law, cfg=c.rl)  # several objectives
     scores   = run.build(evaluate, law, asked, drafts, tuned, policy, rewards, cfg=c.evaluate)
     return     run.build(report, law, asked, drafts, revised, tuned, samples, *feedback, mixture, rewards, policy, scores,
                          cfg=c.report)

@@ -8,7 +8,8 @@ from caif.sections.answers import Generate, Law, Prompts, Revise
 from caif.sections.feedback import Combine, Source
 from caif.sections.parts import TUNED, Count, FilePath, ModelSpec, Part, Positive, SafeName
 from caif.sections.reading import Evaluate, PluginMetric, Report
-from caif.sections.training import PluginReward, Reward, Rl, Sft
+from caif.sections.rl import PluginReward, Rl
+from caif.sections.training import Reward, Sft
 
 __all__ = [
     "TUNED", "Combine", "Count", "Evaluate", "FilePath", "Generate", "Law", "ModelSpec", "Part", "PluginMetric",

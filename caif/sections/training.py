@@ -1,4 +1,4 @@
-"""Sections of the stages that train: the tuned model, the reward model, the policy."""
+"""Sections of two stages that train: the tuned model and the reward model. The third, RL, has a file of its own."""
 
 from typing import Annotated, Literal
 
@@ -6,7 +6,7 @@ from pydantic import Field
 
 from caif.content import Frozen
 from caif.data import Weight
-from caif.sections.parts import Count, ModelSpec, Part, Positive, SafeName
+from caif.sections.parts import Count, ModelSpec, Positive
 
 
 class Sft(Frozen):
@@ -42,34 +42,3 @@ class Reward(Frozen):
     learning_rate: Positive = 1e-4
     batch: Count = 16
     at_once: Count = 4
-
-
-class PluginReward(Part):
-    """A reward that a plugin brings to RL."""
-
-    hook = "caif_rewards"
-
-
-class Rl(Frozen):
-    """GRPO against the heads and any rewards that plugins bring; `weights` by objective or reward name, default 1.
-
-    A step updates the policy once. Each batch of `prompts_per_step` x `generations` answers serves `updates` steps.
-    After [sft] its adapter is trained on, so `rank` is for a policy without one.
-    """
-
-    model: ModelSpec
-    trainer: str = ""
-    weights: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = {}
-    rewards: dict[SafeName, PluginReward] = {}
-    steps: Count = 100
-    generations: Annotated[int, Field(ge=2)] = 8
-    prompts_per_step: Count = 4
-    at_once: Count = 8
-    """How many answers are in memory at once when the policy is updated."""
-    updates: Count = 1
-    learning_rate: Positive = 1e-5
-    beta: Positive = 0.04
-    temperature: Positive = 1.0
-    max_tokens: Count = 256
-    rank: Count = 16
-    aggregation: Literal["normalize_then_sum", "sum_then_normalize"] = "normalize_then_sum"

@@ -1,19 +1,34 @@
 """Reinforce the tuned model by GRPO: one reward an objective, any that plugins bring, and the tuned model as reference."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from caif.config import Rl
-from caif.data import Prompt
+from caif.constitution import Constitution, stored
+from caif.content import rng
+from caif.data import Comparison, Prompt
 from caif.errors import FAILED, CaifError
+from caif.judge import Bench, judge_all
 from caif.models import resolve
 from caif.run import Work
+from caif.sections.rl import RANKED
 from caif.store import Artifact
+
+if TYPE_CHECKING:
+    from caif.training.payment import Payment
+    from caif.training.shared_trunk import TrunkOf
+    from caif.training.watch import Trip
 
 
 def rl(
-    work: Work, asked: Artifact, tuned: Artifact | None = None, rewards: Artifact | None = None, *, cfg: Rl
+    work: Work,
+    asked: Artifact,
+    tuned: Artifact | None = None,
+    rewards: Artifact | None = None,
+    law: Artifact | None = None,
+    *,
+    cfg: Rl,
 ) -> dict[str, Any]:
     """Train the policy's adapter and keep it; return what every step was like."""
     prompts = [prompt for prompt in asked.rows(Prompt) if prompt.split == "train"]
@@ -22,26 +37,38 @@ def rl(
     work.models.release()
     from caif.training import policy
     from caif.training.options import rl_options
+    from caif.training.payment import Payment
     from caif.training.progress import quiet
-    from caif.training.reinforcing import reinforce
-    from caif.training.rl_rewards import weights_of
+    from caif.training.reinforcing import grpo, reinforce
+    from caif.training.rl_rewards import refuse_unknown
+    from caif.training.shared_trunk import beside
 
     quiet()
-    functions = _rewards(work, rewards, cfg)
-    names = [function.__name__ for function in functions]
-    weights = weights_of(names, cfg.weights)
     folder = resolve.folder(cfg.model)
     model, tokenizer = policy.tuned(folder, tuned.model) if tuned else policy.fresh(folder, cfg.rank, work.seed)
+    paid = _rewards(work, rewards, cfg, beside(model, tokenizer, folder))
+    names = [function.__name__ for function in paid.functions]
+    refuse_unknown(names, cfg)
+    payment = Payment(names, cfg, paid.noise, authority(stored(law) if law else None, names, cfg))
+    rows = columns(prompts, cfg.prompts_per_step)
     with TemporaryDirectory() as scratch:
-        options = rl_options(cfg, work.seed, scratch, weights)
-        steps = reinforce(
-            model, tokenizer, columns(prompts, cfg.prompts_per_step), functions, options=options, tell=work.tell
+        trainer = grpo(
+            model, tokenizer, rows, paid.functions, options=rl_options(cfg, work.seed, scratch), payment=payment
         )
+        done = reinforce(trainer, cfg, work.tell, _held_judge(work, trainer, prompts, law, cfg))
     policy.save(model, work.draft.model, tokenizer)
-    return {"prompts": len(prompts), "rewards": dict(zip(names, weights, strict=True)), "steps": steps}
+    if done.trip is not None:
+        _tell(work, done.trip, cfg)
+    return {
+        "prompts": len(prompts),
+        "rewards": dict(zip(names, payment.weights(0).tolist(), strict=True)),
+        "steps": done.steps,
+        **_constraints(work, payment),
+        **({"tripped": done.trip._asdict() | {"said": done.trip.said}} if done.trip else {}),
+    }
 
 
-rl.version = 1
+rl.version = 2
 
 
 def columns(prompts: Sequence[Prompt], at_least: int) -> dict[str, list[Any]]:
@@ -58,14 +85,35 @@ def columns(prompts: Sequence[Prompt], at_least: int) -> dict[str, list[Any]]:
     }
 
 
-def _rewards(work: Work, rewards: Artifact | None, cfg: Rl) -> list[Callable[..., Any]]:
-    """Return a function a head and a function a plugin's reward, each named."""
+def authority(law: Constitution | None, names: Sequence[str], cfg: Rl) -> dict[str, int]:
+    """Return each objective's authority: the highest of the principles that serve it."""
+    found: dict[str, int] = {}
+    for principle in law.principles if law else ():
+        if principle.objective in names:
+            found[principle.objective] = max(found.get(principle.objective, principle.authority), principle.authority)
+    if cfg.aggregation in RANKED and len({{**found, **cfg.authority}.get(name, 0) for name in names}) == 1:
+        raise CaifError(
+            f'rl.aggregation: "{cfg.aggregation}" needs rewards of different authority, and all have the same',
+            "give principles an authority, or say it under [rl.authority]",
+        )
+    return found
+
+
+class Paid(NamedTuple):
+    """What RL is paid for: a function a head and a function a plugin's reward, each named, and the heads' noise."""
+
+    functions: list[Callable[..., Any]]
+    noise: Mapping[str, float]
+
+
+def _rewards(work: Work, rewards: Artifact | None, cfg: Rl, trunk_of: "TrunkOf") -> Paid:
     from caif.training.reward_model import RewardModel
     from caif.training.rl_rewards import Heads, of_plugin
 
     functions: list[Callable[..., Any]] = []
+    noise: Mapping[str, float] = {}
     if rewards is not None:
-        model = RewardModel.load(rewards.model)
+        model = RewardModel.load(rewards.model, trunk_of)
         if cfg.max_tokens >= model.max_length:
             raise CaifError(
                 f"rl.max_tokens {cfg.max_tokens} is more than the reward model can read ({model.max_length})",
@@ -73,11 +121,62 @@ def _rewards(work: Work, rewards: Artifact | None, cfg: Rl) -> list[Callable[...
             )
         heads = Heads(model)
         functions += [heads.of(name) for name in model.objectives]
+        noise = heads.noise
     for name, part in cfg.rewards.items():
         if name in [function.__name__ for function in functions]:
             raise CaifError(f"rl.rewards: {name!r} is an objective's own reward", "give it another name")
-        masked = cfg.aggregation == "normalize_then_sum"
-        functions.append(of_plugin(name, work.make(part), may_abstain=masked))
+        functions.append(of_plugin(name, work.make(part)))
     if not functions:
         raise CaifError("rl: there is no reward", "add [reward], or a plugin's under [rl.rewards]")
-    return functions
+    return Paid(functions, noise)
+
+
+def _held_judge(work: Work, trainer: Any, prompts: Sequence[Prompt], law: Artifact | None, cfg: Rl) -> Any:
+    """Return what asks the held-out judge, None without one. Each comparison is under a principle drawn for its prompt."""
+    from caif.training.held_judge import HeldJudge
+
+    if cfg.judge is None or law is None:
+        return None
+    principles = stored(law)
+    bench = Bench(work.models(cfg.judge), work.ask, work.score, wording="principle-last")
+
+    def prefer(some: Sequence[Prompt], old: Sequence[str], new: Sequence[str]) -> list[float]:
+        drawn = [principles.draw(prompt, "rl", work.seed) for prompt in some]
+        pairs = [
+            (Comparison(prompt=prompt, a=now, b=before), principle)
+            for prompt, before, now, principle in zip(some, old, new, drawn, strict=True)
+            if principle is not None
+        ]
+        return [judged.p_a for judged in judge_all(bench, pairs, "rl") if judged.p_a is not None]
+
+    sample = rng("held-out judge", work.seed).sample(list(prompts), min(cfg.guards.sample, len(prompts)))
+    return HeldJudge(trainer, sample, prefer, cfg.guards.every)
+
+
+def _tell(work: Work, trip: "Trip", cfg: Rl) -> None:
+    """Say that RL was stopped; as an error, unless the run file wants the last good policy then."""
+    kept = f"the policy of step {trip.kept} is kept" if trip.kept else "the policy it started from is kept"
+    if cfg.guards.on_trip == "keep":
+        work.tell.warn(f"{trip.said}; {kept}")
+        return
+    remedy = f'{kept} in {work.draft.model}; rl.guards.on_trip = "keep" goes on with it'
+    raise CaifError(trip.said, remedy, code=FAILED)
+
+
+def _constraints(work: Work, payment: "Payment") -> dict[str, Any]:
+    """Return how each constraint ended, and say which seems out of reach."""
+    found = {}
+    for name, rule in payment.cfg.constraints.items():
+        multiplier = payment.multipliers[name]
+        way = "at least" if rule.sign > 0 else "at most"
+        found[name] = {
+            "bound": rule.bound, "way": way, "multiplier": multiplier.value, "off": multiplier.off,
+            "infeasible": multiplier.infeasible,
+        }  # fmt: skip
+        if multiplier.infeasible:
+            work.tell.warn(
+                f"rl: the constraint {name} {way} {rule.bound:g} seems out of reach: its multiplier has been at most "
+                f"({rule.most:g}) for {multiplier.stuck} steps, and the mean reward is still {multiplier.off:.2g} "
+                "standard deviations off"
+            )
+    return {"constraints": found} if found else {}

@@ -1,6 +1,6 @@
 """What TRL's trainers are told, from the run file's values; and what TRL has to say against them, before a run."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -44,8 +44,11 @@ def sft_options(cfg: Sft, seed: int, folder: str) -> dict[str, Any]:
     }
 
 
-def rl_options(cfg: Rl, seed: int, folder: str, weights: Sequence[float] = ()) -> dict[str, Any]:
-    """Return the arguments of TRL's GRPOConfig. One batch of whole groups is sampled, then taken in equal parts."""
+def rl_options(cfg: Rl, seed: int, folder: str) -> dict[str, Any]:
+    """Return the arguments of TRL's GRPOConfig. One batch of whole groups is sampled, then taken in equal parts.
+
+    What TRL would make of the rewards is not used (`caif.training.payment`), so nothing is normalised there.
+    """
     answers = cfg.generations * cfg.prompts_per_step
     at_once = share(answers, cfg.at_once)
     return _shared(seed, folder) | {
@@ -58,8 +61,9 @@ def rl_options(cfg: Rl, seed: int, folder: str, weights: Sequence[float] = ()) -
         "beta": cfg.beta,
         "temperature": cfg.temperature,
         "max_completion_length": cfg.max_tokens,
-        "multi_objective_aggregation": cfg.aggregation,
-        "reward_weights": list(weights) or None,
+        "multi_objective_aggregation": "sum_then_normalize",
+        "scale_rewards": "none",
+        "mask_truncated_completions": cfg.truncated == "mask",
         "disable_dropout": True,
     }
 

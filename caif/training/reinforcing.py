@@ -1,8 +1,9 @@
-"""TRL's GRPO trainer with four changes: prompts encoded as everywhere in caif, answers sampled by caif's own decoding,
-prompts computed once a group and only answers multiplied with the output matrix, and the KL of whole answers logged."""
+"""TRL's GRPO trainer with five changes: prompts encoded as everywhere in caif, answers sampled by caif's own decoding,
+prompts computed once a group and only answers multiplied with the output matrix, the KL of whole answers logged, and
+advantages that are `Payment`'s."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from datasets import Dataset
@@ -11,14 +12,20 @@ from transformers import PrinterCallback
 from trl import GRPOConfig, GRPOTrainer
 from trl.kernels import ChunkedLogProbFunction
 
+from caif.config import Rl
+from caif.errors import FAILED, CaifError
 from caif.models.encode import prompt_ids
 from caif.models.kernel.attention import attending, hidden
 from caif.models.kernel.decoding import decode
 from caif.models.pack import packed
 from caif.run import Tell
-from caif.training.guards import Finite
+from caif.training.answers import Answers
+from caif.training.encoding import Chat
+from caif.training.held_judge import HeldJudge
+from caif.training.payment import Payment
 from caif.training.progress import Progress, steps_of
 from caif.training.rl_rewards import RewardFunction
+from caif.training.watch import Steering, Trip, Watch
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -30,7 +37,24 @@ SCALED = ("final_logit_softcapping", "logit_scale", "output_multiplier", "lm_hea
 
 
 class Grpo(GRPOTrainer):
-    """GRPO, thin."""
+    """GRPO, thin. Without `payment` the advantages are TRL's own."""
+
+    payment: Payment | None = None
+    sampled: Answers | None = None
+    """The last batch, for guards to look at."""
+    _advantages: Tensor
+
+    @property
+    def paid(self) -> dict[str, float]:
+        """The weight of each reward now."""
+        return dict(zip(self.reward_func_names, self.reward_weights.tolist(), strict=True))
+
+    def answers(self, chats: Sequence[Chat]) -> list[str]:
+        """Return an answer to each conversation, sampled apart: the training draws as if nobody had asked."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.args.seed)
+            ids, _ = self._generate_single_turn([prompt_ids(self._tokenizer, chat) for chat in chats])
+        return [text.strip() for text in self._tokenizer.batch_decode(ids, skip_special_tokens=True)]
 
     def _send_telemetry(self) -> None:
         """Send nothing: nothing leaves the machine that the command line did not name."""
@@ -78,6 +102,29 @@ class Grpo(GRPOTrainer):
         self._logps = logps.detach()
         return logps, entropies if compute_entropy else None, None
 
+    def _calculate_rewards(
+        self, inputs: list[dict[str, Any]], prompts: Any, completions: list[Any], completion_ids_list: list[list[int]]
+    ) -> Tensor:
+        """Return TRL's rewards, by name and of every process, once they are made advantages."""
+        rewards: Tensor = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
+        if self.payment is not None:
+            step, texts = self.state.global_step + 1, [talk[-1]["content"] for talk in completions]
+            tags = self.payment.cfg.safety_tags
+            self.sampled = Answers.of(rewards, inputs, texts, completion_ids_list, set(self.eos_token_ids), tags)
+            self._advantages, told = self.payment(self.sampled, step)
+            self.reward_weights = self.payment.weights(step).float()  # TRL logs the sum that they give
+            for name, value in told.items():
+                self._metrics["train"][name].append(value)
+        return rewards
+
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        """Return TRL's batch, with this process's part of the advantages in the place of TRL's."""
+        output: dict[str, Any] = super()._generate_and_score_completions(inputs)
+        if self.payment is not None:
+            mine = self._advantages[self.accelerator.process_index * len(inputs) :][: len(inputs)]
+            output["advantages"] = mine.to(output["advantages"])
+        return output
+
     @property
     def _scores_too_much(self) -> bool:
         """Whether this is where TRL scores every position: one process on a CPU, and plain logits."""
@@ -114,24 +161,48 @@ class Grpo(GRPOTrainer):
         return loss  # type: ignore[no-any-return]
 
 
-def reinforce(
+class Reinforced(NamedTuple):
+    """What was logged at each step, and why RL was stopped early, if it was."""
+
+    steps: list[dict[str, Any]]
+    trip: Trip | None
+
+
+def grpo(
     model: "PeftModel",
     tokenizer: "PreTrainedTokenizerBase",
     rows: Mapping[str, Sequence[Any]],
     rewards: Sequence[RewardFunction],
     *,
     options: dict[str, Any],
-    tell: Tell,
-) -> list[dict[str, Any]]:
-    """Train the model's adapter by GRPO, and return what was logged at each step. The reference is where it starts."""
+    payment: Payment | None = None,
+) -> Grpo:
+    """Return the trainer of a model's adapter. The reference is where it starts."""
     trainer = Grpo(
         model=model,
         reward_funcs=list(rewards),
         args=GRPOConfig(**options),
         train_dataset=Dataset.from_dict(dict(rows)),
         processing_class=tokenizer,
-        callbacks=[Finite("rl"), Progress(tell, "rl")],
     )
+    trainer.payment = payment
     trainer.remove_callback(PrinterCallback)
-    trainer.train()
-    return steps_of(trainer.state.log_history)
+    return trainer
+
+
+def reinforce(trainer: Grpo, cfg: Rl, tell: Tell, judge: HeldJudge | None = None) -> Reinforced:
+    """Train, within the guards' limits. Where one is passed the policy is that of the last good step."""
+    watch = Watch(trainer, cfg.guards)
+    steering = Steering(trainer, cfg.target_kl) if cfg.target_kl is not None else None
+    for callback in (judge, watch, steering, Progress(tell, "rl")):
+        if callback is not None:
+            trainer.add_callback(callback)
+    try:
+        trainer.train()
+    except CaifError as error:
+        if error.code != FAILED:
+            raise
+        watch.broken(str(error), trainer.state.global_step + 1)
+    if watch.trip is not None:
+        watch.restore()
+    return Reinforced(steps_of(trainer.state.log_history), watch.trip)

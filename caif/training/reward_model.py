@@ -6,7 +6,7 @@ scores is how likely the first answer is to be preferred.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -77,9 +77,9 @@ class RewardModel:
             self.trunk.save_adapter(folder / ADAPTER)
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read a saved reward model."""
+    def load(cls, folder: Path, trunk_of: Callable[[str, Path | None], Trunk] = Trunk.load) -> Self:
+        """Read a saved reward model; `trunk_of` may know a trunk that is in memory already."""
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
         base = resolve.folder(ModelSpec.model_validate(facts["model"]))
-        trunk = Trunk.load(base, folder / ADAPTER if facts["rank"] else None)
+        trunk = trunk_of(base, folder / ADAPTER if facts["rank"] else None)
         return cls(trunk, tuple(facts.pop("objectives")), **load_file(folder / HEADS), facts=facts)

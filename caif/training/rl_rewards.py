@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from caif.config import Rl
 from caif.errors import FAILED, CaifError, nearest
 from caif.training.encoding import Chat
 from caif.training.guards import checked_rewards
@@ -37,6 +38,11 @@ class Heads:
         reward.__name__ = name
         return reward
 
+    @property
+    def noise(self) -> dict[str, float]:
+        """How far an ensemble's members differ on one answer, by objective, in the rewards' units; {} if it is none."""
+        return {name: row["noise"] / row["std"] for name, row in self.model.scale.items() if "noise" in row}
+
     def _scored(self, prompts: Sequence[Chat], completions: Sequence[Talk]) -> torch.Tensor:
         answers = [said(completion) for completion in completions]
         if (batch := (list(map(list, prompts)), answers)) != self._batch:
@@ -55,12 +61,8 @@ def said(completion: Talk) -> str:
     return completion[-1]["content"].strip()
 
 
-def of_plugin(name: str, function: Callable[..., Any], *, may_abstain: bool) -> RewardFunction:
-    """Return a plugin's reward under its name in the run file, with every value it gives checked.
-
-    None means that the reward has no opinion, and is masked. That works only where each reward is normalised by itself:
-    in a sum that is normalised afterwards a missing value would count as 0.
-    """
+def of_plugin(name: str, function: Callable[..., Any]) -> RewardFunction:
+    """Return a plugin's reward under its name in the run file, with every value it gives checked. None is no opinion."""
 
     def reward(*, prompts: Sequence[Chat], completions: Sequence[Talk], **columns: Any) -> list[float | None]:
         try:
@@ -69,21 +71,14 @@ def of_plugin(name: str, function: Callable[..., Any], *, may_abstain: bool) -> 
             raise CaifError(
                 f"reward {name}: {type(error).__name__}: {error}", "mend the plugin", code=FAILED
             ) from error
-        checked = checked_rewards(name, values, len(completions))
-        if None in checked and not may_abstain:
-            raise CaifError(
-                f"reward {name}: row {checked.index(None)} has no value, which sum_then_normalize would count as 0",
-                'use aggregation = "normalize_then_sum"',
-            )
-        return checked
+        return checked_rewards(name, values, len(completions))
 
     reward.__name__ = name
     return reward
 
 
-def weights_of(names: Sequence[str], given: Mapping[str, float]) -> list[float]:
-    """Return each reward's weight, 1 unless it is given; a weight for a reward that there is not is an error."""
-    for name in given:
+def refuse_unknown(names: Sequence[str], cfg: Rl) -> None:
+    """Raise if a key of [rl] speaks of a reward that there is not."""
+    for key, name in cfg.named:
         if name not in names:
-            raise CaifError(f"rl.weights: there is no reward {name!r}", nearest(name, names))
-    return [given.get(name, 1.0) for name in names]
+            raise CaifError(f"rl.{key}: there is no reward {name!r}", nearest(name, names))

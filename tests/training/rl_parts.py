@@ -45,5 +45,6 @@ def small(spec: ModelSpec, **fields: Any) -> Rl:
         "max_tokens": 8,
         "rank": 2,
         "learning_rate": 1e-2,
+        "truncated": "keep",  # a tiny random model hardly ever ends
     }
     return Rl.model_validate({"model": spec.model_dump(), **given, **fields})

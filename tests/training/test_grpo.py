@@ -18,7 +18,7 @@ from caif.run import Tell
 from caif.stages.rl import columns
 from caif.training import policy
 from caif.training.options import rl_options
-from caif.training.reinforcing import Grpo, reinforce
+from caif.training.reinforcing import Grpo, grpo, reinforce
 
 Make = Callable[..., Prompt]
 
@@ -119,7 +119,8 @@ def test_progress_tells_reward_and_kl(tiny: Path, spec: ModelSpec, tmp_path: Pat
             heard.append((done, total, {label, *numbers}))
 
     model, tokenizer = policy.fresh(str(tiny), 2, 0)
-    options = rl_options(small(spec), 0, str(tmp_path))
+    cfg = small(spec)
     rows = columns([question(n) for n in range(2)], 2)
-    reinforce(model, tokenizer, rows, [vowels()], options=options, tell=Ear())
+    made = grpo(model, tokenizer, rows, [vowels()], options=rl_options(cfg, 0, str(tmp_path)))
+    reinforce(made, cfg, Ear())
     assert heard == [(n, 2, {"rl", "loss", "reward", "kl"}) for n in (1, 2)]

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 import torch
 
-from caif.config import Reward
+from caif.config import ModelSpec, Reward, Rl
 from caif.data import Preference, Prompt
 from caif.errors import CaifError
 from caif.run import Tell
 from caif.training.examples import read_examples
 from caif.training.fitting import fit_model
 from caif.training.reward_model import RewardModel
-from caif.training.rl_rewards import Heads, of_plugin, weights_of
+from caif.training.rl_rewards import Heads, of_plugin, refuse_unknown
 from caif.training.trunk import Trunk
 
 
@@ -71,8 +71,8 @@ def test_a_head_that_gives_no_number_is_named_with_its_row(model: RewardModel, q
         Heads(broken).of("brevity")([question(1).chat], talks("yes"))
 
 
-def plugin(values: object, *, may_abstain: bool = True) -> Sequence[float | None]:
-    function: Any = of_plugin("polite", lambda **_: values, may_abstain=may_abstain)
+def plugin(values: object) -> Sequence[float | None]:
+    function: Any = of_plugin("polite", lambda **_: values)
     assert function.__name__ == "polite"
     return function(prompts=[[], []], completions=talks("a", "b"), completion_ids=[[1], [2]])  # type: ignore[no-any-return]
 
@@ -101,12 +101,6 @@ def test_what_is_no_number_is_an_error_that_names_reward_and_row(values: object,
         plugin(values)
 
 
-def test_no_opinion_is_refused_where_it_would_count_as_nothing() -> None:
-    """A sum that is normalised afterwards takes a missing value for 0, so there it is an error."""
-    with pytest.raises(CaifError, match="row 1 has no value, which sum_then_normalize would count as 0"):
-        plugin([1.0, None], may_abstain=False)
-
-
 def test_a_plugin_that_raises_is_named() -> None:
     """The error says which reward failed and why."""
 
@@ -114,11 +108,14 @@ def test_a_plugin_that_raises_is_named() -> None:
         raise KeyError("tone")
 
     with pytest.raises(CaifError, match="reward polite: KeyError: 'tone'"):
-        of_plugin("polite", bad, may_abstain=True)(prompts=[[]], completions=talks("a"))
+        of_plugin("polite", bad)(prompts=[[]], completions=talks("a"))
 
 
-def test_weights_are_by_name() -> None:
-    """One unless given; in the order of the rewards; a weight for nothing is an error with the nearest name."""
-    assert weights_of(["brevity", "polite"], {"polite": -2.0}) == [1.0, -2.0]
-    with pytest.raises(CaifError, match="no reward 'brevty'; did you mean 'brevity'"):
-        weights_of(["brevity"], {"brevty": 1.0})
+@pytest.mark.parametrize("key", ["weights", "floors", "authority", "bars", "constraints"])
+def test_what_is_said_of_no_reward_is_an_error_with_the_nearest_name(spec: ModelSpec, key: str) -> None:
+    """Whichever key says it."""
+    said = {key: {"brevty": {"at_least": 1.0} if key == "constraints" else 1}}
+    cfg = Rl.model_validate({"model": spec.model_dump(), "aggregation": "veto", **said})
+    refuse_unknown(["brevty"], cfg)
+    with pytest.raises(CaifError, match=rf"rl.{key}: there is no reward 'brevty'; did you mean 'brevity'"):
+        refuse_unknown(["brevity"], cfg)

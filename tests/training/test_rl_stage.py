@@ -115,10 +115,6 @@ def test_a_reward_without_opinion_changes_nothing(
     ("fields", "complaint"),
     [
         ({"rewards": {"odd": {"use": "broken"}}}, "reward odd: row 1 is nan"),
-        (
-            {"rewards": {"mute": {"use": "silent"}}, "aggregation": "sum_then_normalize"},
-            "reward mute: row 0 has no value",
-        ),
         ({"rewards": {"brevity": {"use": "vowels"}}}, "is an objective's own reward"),
         ({"weights": {"brevty": 1.0}}, "no reward 'brevty'; did you mean 'brevity'"),
         ({"max_tokens": 2000}, "more than the reward model can read"),

@@ -10,7 +10,7 @@ from caif.store import Artifact
 
 
 def unchanged():
-    def trainer(work: Work, asked: Artifact, tuned: Artifact, rewards: Artifact | None, *, cfg: Rl) -> dict[str, Any]:
+    def trainer(work: Work, asked: Artifact, tuned: Artifact, *others: Artifact | None, cfg: Rl) -> dict[str, Any]:
         shutil.copytree(tuned.model, work.draft.model, dirs_exist_ok=True)
         return {"steps": []}
 

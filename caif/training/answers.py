@@ -1,0 +1,55 @@
+"""What is known of a batch of sampled answers besides their rewards: whose they are, how they end, what they look like."""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, NamedTuple, Self
+
+import torch
+from accelerate.utils import gather, gather_object
+from torch import Tensor
+
+from caif.text import refuses
+
+RUN = 4
+"""How many tokens make a run that may be repeated."""
+
+
+class Answers(NamedTuple):
+    """A batch of every process: rewards [answers, objectives], NaN where one is missing, and a value an answer of each fact."""
+
+    prompts: list[str]
+    rewards: Tensor
+    finished: Tensor
+    safety: Tensor
+    length: Tensor
+    repeated: Tensor
+    refusing: Tensor
+
+    @classmethod
+    def of(
+        cls, rewards: Tensor, asked: Sequence[dict[str, Any]], texts: Sequence[str], ids: Sequence[Sequence[int]],
+        ends: Collection[int], safety_tags: Iterable[str] = (),
+    ) -> Self:  # fmt: skip
+        """Look at this process's answers, and put those of all together. `rewards` are of all already.
+
+        Whether an answer has ended is read off its own ids: a prompt may hold the same token (TRL's issue 6802).
+        """
+        about = set(safety_tags)
+        facts = [
+            [
+                float(bool(said) and said[-1] in ends),
+                float(not about.isdisjoint(row.get("tags") or ())),
+                float(len(said)),
+                repetition(said),
+                float(refuses(text.strip())),
+            ]
+            for row, text, said in zip(asked, texts, ids, strict=True)
+        ]
+        finished, safety, length, repeated, refusing = gather(torch.tensor(facts, device=rewards.device)).T
+        prompts = gather_object([str(row.get("prompt_id", "")) for row in asked])
+        return cls(prompts, rewards, finished.bool(), safety.bool(), length, repeated, refusing)
+
+
+def repetition(ids: Sequence[int]) -> float:
+    """Return which share of the runs of tokens stood in the answer before; 0 for one too short to say."""
+    runs = [tuple(ids[n : n + RUN]) for n in range(len(ids) - RUN + 1)]
+    return 1 - len(set(runs)) / len(runs) if runs else 0.0
