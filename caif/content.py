@@ -26,6 +26,11 @@ def rng(*seeds: object) -> random.Random:
     return random.Random(digest([str(seed) for seed in seeds]))
 
 
+def held_out(opening: str, share: float, *seeds: object) -> bool:
+    """Draw whether conversations that begin so are held out, as this share of all is."""
+    return rng("split", *seeds, opening).random() < share
+
+
 class Frozen(BaseModel):
     """A value that cannot change, takes no field it does not know, and holds no number that is none."""
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from caif.content import Frozen, Row, rng
+from caif.content import Frozen, Row, held_out
 
 Verdict = Literal["a", "b", "tie", "not_applicable", "invalid", "refused", "filtered", "error"]
 Split = Literal["train", "heldout"]
@@ -76,11 +76,6 @@ class Prompt(Row):
 def split_of(prompt: Prompt, heldout: float, *seeds: object) -> Split:
     """Return the split of a prompt. It depends on how its conversation begins, so that no conversation is in both."""
     return "heldout" if held_out(prompt.opening, heldout, *seeds) else "train"
-
-
-def held_out(opening: str, share: float, *seeds: object) -> bool:
-    """Draw whether conversations that begin so are held out, as this share of all is."""
-    return rng("split", *seeds, opening).random() < share
 
 
 class Completion(Row):
