@@ -96,11 +96,15 @@ class Plugins:
     def identity(self, hook: str, name: str, options: Mapping[str, Any], base: Path | None = None) -> object:
         """Return what tells this part's results from others': code, options with defaults, and files by content.
 
-        The option `format` names a part too, and its code is then part of what the feedback is.
+        The option `format` names a part too: its code is then part of what the feedback is, and so are the files that the
+        options in `reader` name.
         """
         part, given = self._part(hook, name), self.typed(hook, name, options, base)
         said = {key: content(value) for key, value in (defaults(part.factory) | given).items()}
-        reader = self.parts["caif_feedback_formats"].get(str(said.get("format")))
+        reader = self.parts["caif_feedback_formats"].get(format := str(said.get("format")))
+        if reader and isinstance(more := said.get("reader"), dict):
+            told = self.typed("caif_feedback_formats", format, more, base)
+            said["reader"] = {key: content(value) for key, value in told.items()}
         return [name, part.code, said, reader.code if reader else ""]
 
     def _part(self, hook: str, name: str) -> Part:

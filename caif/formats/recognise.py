@@ -97,7 +97,7 @@ def _of_file(path: Path) -> Iterator[Guess]:
         if fitting := sum(_fits(row, sign) for row in rows):
             sure = sign.sure * (0.5 + 0.5 * fitting / len(rows))
             yield Guess(sign.format, round(sure, 3), f"rows of {path.name} have {', '.join(sign.keys)}", sign.needs)
-    if rows:
+    if rows and len(rows[0]) > 1:
         columns = ", ".join(islice(rows[0], 12))
         yield Guess(
             "table", 0.1, f"rows of {path.name} have {columns}", "map={…}, and up=[…] and down=[…] for a rating"

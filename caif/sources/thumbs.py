@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from caif.data import Preference, Rating, Rejected
 from caif.errors import CaifError
 from caif.formats.fields import MAX_WEIGHT, at_least_one
+from caif.formats.recognise import hinted
 from caif.hookspecs import FeedbackContext, FeedbackSource
 
 R = TypeVar("R", Rating, Preference)
@@ -41,4 +42,4 @@ def imported(kind: type[R], path: Path, format: str, options: Mapping[str, Any],
             else:
                 yield Rejected(where=path.name, reason=OTHERWISE[kind], detail=f"{type(row).__name__} {row.id}")
 
-    return lambda context: at_least_one(rows(context), path, "feedback")
+    return lambda context: hinted(at_least_one(rows(context), path, "feedback"), path, format)

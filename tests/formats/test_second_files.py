@@ -1,0 +1,62 @@
+"""Feedback whose texts lie in another file: the file is found, checked, and part of what the feedback is."""
+
+import json
+import shutil
+
+import pytest
+from readers import DATA, EXPORTS
+
+from caif.data import Rejected
+from caif.errors import CaifError
+from caif.formats import caif_feedback_formats
+from caif.plugins import load
+
+TWO = {
+    name: next(key for key in export.options if key in ("steps", "runs", "traces", "spans", "messages"))
+    for name, export in EXPORTS.items()
+    if name in ("chainlit", "langsmith", "langfuse", "phoenix", "vercel")
+}
+
+
+@pytest.mark.parametrize("name", TWO)
+def test_without_the_texts_a_reader_says_which_option_names_them(name):
+    """In one line, when the run file is checked."""
+    with pytest.raises(CaifError, match=f"{name} needs the option '{TWO[name]}'"):
+        load().make("caif_feedback_formats", name, {})
+
+
+@pytest.mark.parametrize("name", TWO)
+def test_a_file_that_holds_no_texts_is_an_error_with_its_name(name, write, tmp_path):
+    """Not a thousand rows that each found no text."""
+    make = caif_feedback_formats()[name]
+    for other in (write("other.jsonl", '{"some": "thing"}\n'), tmp_path / "nowhere.jsonl"):
+        with pytest.raises(CaifError, match=other.name):
+            list(make(**{TWO[name]: other})(EXPORTS[name].path))
+
+
+@pytest.mark.parametrize("name", TWO)
+def test_what_is_broken_in_the_file_of_texts_is_counted_too(name, tmp_path):
+    """A torn line there is a row that is missing somewhere."""
+    export = EXPORTS[name]
+    broken = tmp_path / "texts.jsonl"
+    broken.write_text(export.options[TWO[name]].read_text() + "{torn\n")
+    rows = list(caif_feedback_formats()[name](**{TWO[name]: broken})(export.path))
+    assert [row.reason for row in rows if isinstance(row, Rejected) and row.where.startswith("texts.jsonl")] == [
+        "not JSON"
+    ]
+
+
+def test_changed_texts_make_other_feedback(tmp_path):
+    """A run reads anew when the second file changes, not only when the first one does; its path starts at the run file."""
+    for file in ("chainlit.jsonl", "chainlit_steps.jsonl"):
+        shutil.copy(DATA / file, tmp_path)
+    options = {"path": "chainlit.jsonl", "format": "chainlit", "reader": {"steps": "chainlit_steps.jsonl"}}
+
+    def key():
+        return json.dumps(load().identity("caif_feedback_sources", "thumbs", options, tmp_path), default=str)
+
+    before = key()
+    assert before == key()
+    with (tmp_path / "chainlit_steps.jsonl").open("a") as texts:
+        texts.write('{"id": "s-99"}\n')
+    assert key() != before
