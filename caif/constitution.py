@@ -81,7 +81,7 @@ class Principle(Frozen):
 class Origin(Frozen):
     """The document an imported constitution comes from: with the principles' texts it can be written again, all of it."""
 
-    kind: Literal["markdown", "html", "json"]
+    kind: Literal["markdown", "html", "json", "text"]
     frame: Verbatim = ""
     """What is no principle's: what stands before the first heading, or the JSON around the list of principles."""
 

@@ -106,34 +106,49 @@ def test(
 
 @guarded
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Markdown, HTML or JSON of another project.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Markdown, HTML, text or JSON of another project.")],
     *,
     out: Out = None,
     objective: Annotated[
         str, typer.Option(metavar="NAME", help="What its principles serve; else the file's name.")
     ] = "",
+    examples: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Examples in files of their own, by the footnotes they belong to.")
+    ] = None,
     debug: Debug = False,
 ) -> None:
     """Make a constitution of another project's principles: a heading is a principle, or an item of a JSON list.
 
-    Nothing is lost: `export` gives the file back. What models are asked is made from each text by a template, as far as
-    the file does not say it; go over it, and write cases.
+    In a text without headings an item of a list is one, or a paragraph. Nothing is lost: `export` gives the file back.
+    What models are asked is made from each text by a template, as far as the file does not say it. Examples in the form
+    of the OpenAI Model Spec become cases where they hold one question, a good and a bad answer; the others are counted.
+    Go over it, and write cases.
 
     \b
-    caif constitution import model_spec.md -o spec.toml --objective conduct
+    caif constitution import policy.txt -o policy.toml --objective conduct
+    caif constitution import model_spec.md -o spec.toml --objective conduct --examples examples
     caif constitution import principles.json > law.toml
     """
+    from caif.laws.examples import left_out, with_files
     from caif.laws.ways import bring
     from caif.laws.writing import as_toml, save_constitution
-    from caif.terminal import line
+    from caif.terminal import Terminal, line
 
     law = bring(file, objective)
+    without = left_out(law)
+    if examples is not None:
+        law, more = with_files(law, examples)
+        without += more
+    for reason, number in without.most_common():
+        Terminal().say(f"{_count(number, 'example')} no case: {reason}")
     if out is None:
         typer.echo(as_toml(law), nl=False)
         return
     save_constitution(law, out)
     idle = sum(not p.weight for p in law.principles)
-    line(f"{out}: {len(law.principles)} principles{f', {idle} of them headings that demand nothing' if idle else ''}")
+    cases = _count(sum(len(p.cases) for p in law.principles), "case")
+    rest = f", {idle} of them headings that demand nothing" if idle else ""
+    line(f"{out}: {_count(len(law.principles), 'principle')}{rest}; {cases}")
     line(f"Look it over: caif constitution lint {out}")
 
 

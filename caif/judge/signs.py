@@ -34,7 +34,7 @@ def _mass(j: Judgement) -> bool | None:
 ROWS: dict[str, tuple[Callable[[Judgement], bool | None], str]] = {
     "identical answers": (_identical, "preferred one of two answers that are the same"),
     "its own log-odds": (_odds, "prefer the answer that their own log-odds speak against in every order"),
-    "mass on the options": (_mass, f"are labels though less than {MIN_MASS:g} of the probability, or over 1, was on the options"),
+    "mass on the options": (_mass, f"are labels with less than {MIN_MASS:g} of the probability, or over 1, on the options"),
 }
 """What is looked at row by row: whether it is as it should be (None if it says nothing), and what the others did."""
 SIGNS = (*ROWS, "one probability", "one place")
@@ -57,7 +57,7 @@ class Tally:
         if j.p_a is not None:
             self.several |= self.judged > 0 and j.p_a != self.probability
             self.judged, self.probability = self.judged + 1, j.p_a
-        if j.verdict in ("a", "b") and j.logit_ab is None:  # what shows its log-odds was asked in both orders, or in none
+        if j.verdict in ("a", "b") and j.logit_ab is None:  # with log-odds, both orders were asked, or none
             self.places[j.verdict] += 1
 
     def faults(self) -> Iterator[tuple[str, int, int, str]]:

@@ -1,7 +1,8 @@
 """From a document to a constitution and back: a heading is a principle, and its text is kept to the last character.
 
-What models are asked is built around the section's own prose, as much of it as a small judge bears; the rest stays in
-`text`. A heading with no prose of its own gets weight 0: it asks for nothing, but the document needs it.
+In a text without headings it is an item of a list, or a paragraph. What models are asked is built around the section's
+own prose, as much of it as a small judge bears; the rest stays in `text`. A heading with no prose of its own gets weight
+0: it asks for nothing, but the document needs it. Worked examples become cases.
 """
 
 import re
@@ -10,8 +11,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
-from caif.constitution import Constitution, Origin, Principle
+from caif.constitution import Case, Constitution, Origin, Principle
 from caif.errors import CaifError
+from caif.laws.examples import worked
+from caif.laws.rules import rules
 from caif.laws.sections import Section, markdown, page
 
 RULE = 1200
@@ -29,25 +32,27 @@ CUTTERS = {"markdown": markdown, "html": page}
 def from_document(text: str, kind: Literal["markdown", "html"], name: str, objective: str) -> Constitution:
     """Return the constitution that a document is, `kind` being `markdown` or `html`.
 
-    Raises CaifError if no heading has text below it.
+    Markdown without headings is a text of kind `text`. Raises CaifError if there is no rule in the document.
     """
     frame, sections = CUTTERS[kind](text)
+    origin = Origin(kind=kind, frame=frame)
+    if kind == "markdown" and not sections:
+        frame, sections = rules(text)
+        origin = Origin(kind="text", frame=frame)
     if not any(section.prose for section in sections):
-        what = "no heading has a text below it" if sections else "has no headings"
-        raise CaifError(
-            f"{name}: {what}, and a heading is a principle", "write: # Be brief, and below it what that means"
-        )
+        what = "no heading has a text below it, and a heading is a principle" if sections else "holds no rule"
+        raise CaifError(f"{name}: {what}", "write: # Be brief, and below it what that means")
     ids = _ids(sections)
     principles = [_principle(section, id_, objective) for section, id_ in zip(sections, ids, strict=True)]
     about = f"The answer keeps to the rules of {name}."
-    origin = Origin(kind=kind, frame=frame)
     return Constitution(name=name, origin=origin, objectives={objective: about}, principles=tuple(principles))
 
 
 def to_document(law: Constitution) -> str:
     """Return the document that an imported constitution comes from, with the principles that were added since."""
     frame = law.origin.frame if law.origin else ""
-    return frame + "".join(p.text or f"\n\n# {p.id}\n\n{p.compare}\n" for p in law.principles)
+    heading = "" if law.origin and law.origin.kind == "text" else "# {id}\n\n"
+    return frame + "".join(p.text or f"\n\n{heading.format(id=p.id)}{p.compare}\n" for p in law.principles)
 
 
 def slug(text: str, otherwise: str = "section") -> str:
@@ -94,6 +99,7 @@ def _principle(section: Section, id_: str, objective: str) -> Principle:
         weight=1.0 if section.prose else 0.0,
         authority=LEVELS.get(section.attributes.get("authority", ""), 0),
         applies_to=tuple(filter(None, tags.split(","))),
+        cases=tuple(dict.fromkeys(one for one in worked(section.text) if isinstance(one, Case))),
     )
 
 
@@ -102,7 +108,7 @@ def _ids(sections: Sequence[Section]) -> list[str]:
     path: list[tuple[int, str]] = []
     ids = []
     for section in sections:
-        path = [*((level, name) for level, name in path if level < section.level), (section.level, slug(section.title))]
+        path = [*((level, name) for level, name in path if level < section.level), (section.level, slug(section.name or section.title))]
         names = [name for _, name in path]
         while len("--".join(names)) > 64:
             names = names[1:]

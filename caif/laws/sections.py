@@ -24,13 +24,17 @@ _BESIDE = re.compile(r"    |\t|(?:!!!|\?\?\?)\s*\w|\W*examples?\b[^\n]{0,200}\Z"
 
 
 class Section(NamedTuple):
-    """A heading and all up to the next one. `text` is that piece as it stands, `prose` what it says, without markup."""
+    """A heading and all up to the next one. `text` is that piece as it stands, `prose` what it says, without markup.
+
+    `name` is what a piece without a heading is called.
+    """
 
     level: int
     title: str
     attributes: dict[str, str]
     text: str
     prose: str
+    name: str = ""
 
 
 class Heading(NamedTuple):
@@ -45,13 +49,13 @@ class Heading(NamedTuple):
 def markdown(text: str) -> tuple[str, list[Section]]:
     """Return what stands before the first heading, and the sections. A `#` in fenced code is no heading."""
     headings, place = [], 0
-    for line, is_code in _lines(text):
+    for line, is_code in lines(text):
         if not is_code and (found := _HEADING.match(line)):
             headings.append(
                 Heading(place, place + len(line), len(found["marks"]), _bare(_unclosed(line[found.end() :].strip())))
             )
         place += len(line)
-    return _cut(text, headings, _markdown_prose)
+    return _cut(text, headings, markdown_prose)
 
 
 def page(text: str) -> tuple[str, list[Section]]:
@@ -71,7 +75,7 @@ def _cut(text: str, headings: Sequence[Heading], prose: Callable[[str], str]) ->
     return text[: headings[0].start] if headings else text, sections
 
 
-def _lines(text: str) -> Iterator[tuple[str, bool]]:
+def lines(text: str) -> Iterator[tuple[str, bool]]:
     """Yield every line, and whether it is fenced code or a fence."""
     fence = ""
     for line in _LINE.findall(text):
@@ -111,9 +115,9 @@ def _attributes(title: str) -> tuple[str, dict[str, str]]:
     return before.strip(), {key: value.strip("\"'") for key, _, value in pairs}
 
 
-def _markdown_prose(body: str) -> str:
+def markdown_prose(body: str) -> str:
     """Return the paragraphs that say something: no code, examples, comments beside the text or links' addresses."""
-    outside = "".join("\n" if is_code else line for line, is_code in _lines(_UNSEEN.sub("", body)))
+    outside = "".join("\n" if is_code else line for line, is_code in lines(_UNSEEN.sub("", body)))
     kept = []
     for block in re.split(r"\n[ \t\r]*\n", outside):
         said = block.strip("\n\r")

@@ -20,7 +20,7 @@ KINDS: dict[str, Kind] = {
 
 
 def bring(file: Path, objective: str = "") -> Constitution:
-    """Return the constitution that a Markdown, HTML or JSON file becomes.
+    """Return the constitution that a Markdown, HTML, JSON or text file becomes.
 
     `objective` is what its principles serve; without one they all serve an objective of the file's name.
     """
@@ -45,7 +45,7 @@ def take(law: Constitution, to: str = "") -> str:
     """
     came = law.origin.kind if law.origin else ""
     to = to or came or "json"
-    if to not in KINDS.values() or (to == "html" != came):
+    if to not in ("markdown", "json", came):
         raise CaifError(f"--to: {law.name} cannot be written as {to!r}", nearest(to, {"markdown", "json", came} - {""}))
     if to != came:
         return as_json(law) if to == "json" else readable(law)

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from caif.constitution import Constitution, Principle, read
 from caif.errors import CaifError
 from caif.laws.documents import RULE, from_document, slug, to_document, unique
+from caif.laws.examples import left_out, with_files, worked
+from caif.laws.rules import rules
 from caif.laws.sections import markdown, page
 from caif.laws.sets import changed_elsewhere, from_set, to_set
 from caif.laws.ways import bring, readable, take
@@ -52,11 +54,40 @@ LINES = st.sampled_from(
      "text {a} {{b}} {%c%}", 'q """"" \\ \\u0041 "', "", "  ", "\r", "tab\there", "\x00\x07\x7f", "\u2028é\U0001f600", "> quote", "[a](b)",
      "*x* **y**", "&amp; <b>"]
 )  # fmt: skip
+POLICY = """Acme's policy
+=============
+
+1. Never share a customer's data.
+   Not even with colleagues:
+
+   - no e-mail
+   - no chat
+
+2) Be polite.
+The assistant must not:
+
+* give *legal* advice
+* promise refunds;
+  ask a person
+
+-----
+A paragraph of
+two lines.
+
+```
+1. code
+```
+Another one.
+"""
+ITEMS = st.sampled_from(
+    ["- a", "* b", "1. c", "2) d", "(a) e", "1.1 f", "   - in", "  more", "Leads:", "A title", "Ends.", "", "---", "===", "```", "\r"]
+)
 DOCUMENTS = st.lists(st.one_of(LINES, st.text(max_size=12)), max_size=14).map("\n".join)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3), max_leaves=6,
 )  # fmt: skip
+NEW = {"critique": "New?", "revision": "New!", "compare": "Which is new?"}
 WORDS = st.text(min_size=1, max_size=20).filter(lambda text: bool(text.strip()))
 
 
@@ -77,9 +108,19 @@ def test_a_document_comes_back_to_the_last_character(tmp_path_factory: pytest.Te
     try:
         law = from_document(text, "markdown", "spec", "o")
     except CaifError:
-        assert not any(section.prose for section in markdown(text)[1])
+        assert not any(section.prose for section in markdown(text)[1] or rules(text)[1])
         return
     assert to_document(through_a_file(law, tmp_path_factory.mktemp("law"))) == text
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(ITEMS | st.text(max_size=12), max_size=12).map("\n".join))
+@example(POLICY)
+def test_a_policy_cut_into_its_rules_is_the_policy(text: str) -> None:
+    """Titles, lists of any kind and what belongs to an item: nothing falls between two rules, and none is empty."""
+    frame, sections = rules(text)
+    assert frame + "".join(section.text for section in sections) == text
+    assert all(section.prose or section.title for section in sections)
 
 
 @settings(max_examples=100, deadline=None)
@@ -167,6 +208,84 @@ def test_sets_by_name_and_sets_of_texts_are_sets_too() -> None:
     assert "be kind" in from_set(["be kind"], "set", "o").principles[0].compare
 
 
+def test_in_a_policy_without_headings_an_item_or_a_paragraph_is_a_principle(tmp_path: Path) -> None:
+    """What leads to a list is said with each of its items, and is no rule of its own; the title is none either."""
+    (tmp_path / "policy.txt").write_text(POLICY)
+    save_constitution(bring(tmp_path / "policy.txt"), tmp_path / "law.toml")
+    law = read(tmp_path / "law.toml")
+    assert [(p.id, p.weight) for p in law.principles] == [
+        ("never-share-a-customers-data-not", 1), ("be-polite-the-assistant-must-not", 1), ("give-legal-advice", 1),
+        ("promise-refunds-ask-a-person", 1), ("a-paragraph-of-two-lines", 1), ("another-one", 1),
+    ]  # fmt: skip
+    assert take(law) == take(law, "text") == POLICY
+    shown = [p.instruct.partition("The rule: ")[2] for p in law.principles]
+    assert shown[0].split() == "Never share a customer's data. Not even with colleagues: - no e-mail - no chat".split()
+    assert shown[4:] == ["A paragraph of\ntwo lines.", "Another one."]
+    added = law.model_copy(update={"principles": (*law.principles, Principle(id="new", objective="policy", **NEW))})
+    assert take(added) == f"{POLICY}\n\nWhich is new?\n"
+    assert "# policy" in take(law, "markdown")
+
+
+def test_what_leads_to_a_list_is_said_with_each_item() -> None:
+    """A judge sees one rule alone; the lead itself is never drawn."""
+    law = from_document("It must not:\n\n- lie\n- cheat\n\nIt is kind.", "markdown", "policy", "o")
+    assert [(p.weight, p.instruct.partition("The rule: ")[2]) for p in law.principles] == [
+        (0, "It must not:"), (1, "It must not: lie"), (1, "It must not: cheat"), (1, "It is kind."),
+    ]  # fmt: skip
+
+
+EXAMPLE = """~~~xml
+{before}<user>
+What is {{x}}?
+</user>
+<comparison>
+{answers}
+</comparison>
+~~~
+"""
+GOOD, BAD = "<assistant> <!-- GOOD: why -->\nIt is y.\n</assistant>", "<assistant> <!-- BAD -->\nNo {n}.\n</assistant>"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (EXAMPLE.format(before="", answers=GOOD + BAD), [("What is {x}?", "It is y.", "No {n}.")]),
+        (EXAMPLE.format(before="", answers=BAD + GOOD + BAD.replace("No", "Not")),
+         [("What is {x}?", "It is y.", "No {n}."), ("What is {x}?", "It is y.", "Not {n}.")]),
+        (EXAMPLE.format(before="", answers=GOOD), ["no good answer beside a bad one"]),
+        (EXAMPLE.format(before="", answers=GOOD + BAD.replace("BAD", "OK")), ["no good answer beside a bad one"]),
+        (EXAMPLE.format(before="<system>\nBe.\n</system>\n", answers=GOOD + BAD), ["more than one question before the answers"]),
+        (EXAMPLE.format(before="", answers=GOOD + BAD.replace("No", "[...]")), ["a text is given in part ([...])"]),
+        (EXAMPLE.format(before="", answers=GOOD + BAD.replace("No {n}.", "x" * 5000)), ["a text is empty or too long"]),
+        (EXAMPLE.format(before="", answers=GOOD + BAD.replace("No {n}.", "")), ["a text is empty or too long"]),
+        ("~~~xml\n<user>\nWhy?\n</user>\n~~~\n", ["no answers to compare"]),
+        ("no example", []), ("~~~python\n<comparison></comparison>\n~~~", []),
+    ],
+)  # fmt: skip
+def test_an_example_with_a_good_and_a_bad_answer_is_a_case(text: str, said: list[object]) -> None:
+    """The others are counted by the reason why they are none."""
+    found = [one if isinstance(one, str) else (one.prompt, one.better, one.worse) for one in worked(text)]
+    assert found == said
+    law = from_document(f"# One\n\nBe brief.\n\n{text}\n# Two\n\nBe kind.", "markdown", "spec", "o")
+    assert len(law.principles[0].cases) == sum(isinstance(one, tuple) for one in said)
+    assert not law.principles[1].cases
+    assert left_out(law).total() == sum(isinstance(one, str) for one in said)
+
+
+def test_examples_in_files_find_their_principle_by_its_footnote(tmp_path: Path) -> None:
+    """Those that no principle refers to are counted; a folder without any is a mistake."""
+    law = from_document("# One\n\nBe brief[^ab12].\n\n# Two\n\nBe kind.", "markdown", "spec", "o")
+    example = EXAMPLE.format(before="", answers=GOOD + BAD)
+    (tmp_path / "a.md").write_text(f"Examples for [^ab12] in One:\n\n{example}")
+    (tmp_path / "b.md").write_text(f"Examples for [^zz99] in Nowhere:\n\n{example}")
+    (tmp_path / "README.md").write_text(example)
+    found, without = with_files(law, tmp_path)
+    assert [len(p.cases) for p in found.principles] == [1, 0]
+    assert without == {"no principle refers to them": 1}
+    with pytest.raises(CaifError, match="holds no examples"):
+        with_files(law, tmp_path / "nowhere")
+
+
 def test_a_text_file_is_read_as_markdown(tmp_path: Path) -> None:
     """A policy often lies in a .txt."""
     (tmp_path / "policy.txt").write_text("# Be brief\n\nThree sentences at most.\n")
@@ -178,7 +297,8 @@ def test_a_text_file_is_read_as_markdown(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("a.md", "no heading at all", "has no headings"),
+        ("a.md", "```\ncode alone\n```\n", "holds no rule"),
+        ("a.txt", " \n\n---\n", "holds no rule"),
         ("a.md", "# One\n\n# Two\n", "no heading has a text below it"),
         ("a.json", '{"a": 1}', "holds no list of principles"),
         ("a.json", "[1, 2]", "holds no list of principles"),
@@ -241,3 +361,17 @@ def test_real_sets_come_back_as_the_same_data(tmp_path: Path, file: Path) -> Non
     """Sets of other projects, one with examples beside its principles."""
     save_constitution(bring(file), tmp_path / "law.toml")
     assert json.loads(take(read(tmp_path / "law.toml"))) == json.loads(file.read_text(encoding="utf-8"))
+
+
+def test_the_examples_of_a_real_specification_are_cases_or_counted(tmp_path: Path) -> None:
+    """Of those that stand in it 90 are whole, on 36 principles; those in files of their own have no answers."""
+    folder = DATA / "openai_model_spec"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not here")
+    law, without = with_files(bring(folder / "model_spec.md"), folder / "examples")
+    numbers = [len(p.cases) for p in law.principles]
+    assert sum(numbers) >= 60 and sum(map(bool, numbers)) >= 25
+    assert without == {"no answers to compare": 272}
+    assert left_out(law)["a text is given in part ([...])"] > 50
+    save_constitution(law, tmp_path / "law.toml")
+    assert take(read(tmp_path / "law.toml")) == (folder / "model_spec.md").read_bytes().decode()

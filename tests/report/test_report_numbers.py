@@ -7,6 +7,7 @@ import pytest
 from made_up import made_up
 from made_up_metrics import JUDGE
 
+from caif.report.cautions import cautions
 from caif.report.gather import Made, gather
 from caif.report.numbers import numbers
 from caif.report.training import series
@@ -101,6 +102,30 @@ def test_every_rule_that_applies_cautions_and_no_other(table: dict[str, Any]) ->
         assert part in text
     for part in ("\npeople:", "\nthumbs:", "The head of brevity", "words: judges", "mind in 20"):
         assert part not in text
+
+
+@pytest.mark.parametrize(
+    ("ties", "decided", "said"),
+    [(6, 0.001, "The judge decides nothing in 60\u00a0% of 10 judgements"), (5, 0.2, ""), (0, 0.004, "lie 0.004 from one half"), (0, 0.2, "")],
+)  # fmt: skip
+def test_a_judge_that_decides_nothing_is_told(ties: int, decided: float, said: str) -> None:
+    """Whether it says one half, or next to it: its labels are no labels."""
+    quiet = {"flips": None, "failed": {}, "mass": None, "reward": {}, "by": "people", "use": "mine", "label": "mine"}
+    source = {**quiet, "judgements": 10, "silent": {"tie": ties}, "decided": decided, "tested": [{"check": "bad", "passed": True}]}
+    found = [one["text"] for one in cautions({"sources": [source], "reward": None, "evaluation": None})]
+    assert len(found) == bool(said) and all(said in text for text in found)
+
+
+def test_a_judge_that_nobody_asked_what_is_known_is_told() -> None:
+    """What its judgements show by themselves is no such test."""
+    quiet = {"flips": None, "failed": {}, "mass": None, "reward": {}, "by": "people", "silent": {}, "decided": 0.3, "judgements": 10}
+    sign = {"check": "one place", "passed": False, "reason": "a is preferred"}
+    source = {**quiet, "use": "mine", "label": "mine", "tested": [sign]}
+    told = [one["text"] for one in cautions({"sources": [source], "reward": None, "evaluation": None})]
+    assert told == [
+        "Its judge failed the test of one place: a is preferred.",
+        "Its judge was not tested on known answers (its source does not use caif.judge.watch).",
+    ]
 
 
 def test_longer_answers_and_a_judge_of_its_own_change_the_cautions(run: dict[str, Any]) -> None:
