@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Sequence
 from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -110,7 +111,8 @@ class RunConfig(Frozen):
             raise ValueError(f"feedback: {sorted(taken)[0]!r} is the name of a stage; give the source another name")
         if doubled := {label for label in labels if labels.count(label) > 1}:
             raise ValueError(f"feedback: two sources are called {sorted(doubled)[0]!r}; give one a name of its own")
-        for label in {**(self.combine.weights if self.combine else {}), **(self.combine.caps if self.combine else {})}:
+        named = (self.combine.weights, self.combine.caps, self.combine.shares) if self.combine else ()
+        for label in dict.fromkeys(chain.from_iterable(named)):
             if label not in labels:
                 raise ValueError(f"combine: there is no feedback source {label!r}; {nearest(label, labels)}")
         return self
@@ -196,7 +198,9 @@ def _refuse_secrets(value: Any, where: str, key: str) -> None:
         for name, item in value.items():
             path = f"{key}.{name}" if key else str(name)
             if _SECRET.search(str(name)) and isinstance(item, str):
-                raise CaifError(f"{where}: {path}: secrets do not belong in a run file", "name its variable: api_key_env")
+                raise CaifError(
+                    f"{where}: {path}: secrets do not belong in a run file", "name its variable: api_key_env"
+                )
             _refuse_secrets(item, where, path)
     elif isinstance(value, list):
         for n, item in enumerate(value):

@@ -1,36 +1,52 @@
-"""Rows as `datasets.DatasetDict`s in TRL's conversational preference and unpaired formats, caif's columns after TRL's."""
+"""Rows as `datasets.DatasetDict`s in TRL's conversational preference and unpaired formats, caif's columns after TRL's.
 
-from collections.abc import Callable, Sequence
+They are made column by column from batches of the rows as they are stored: a million rows are seconds.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from caif.data import Preference, Rating
+from caif.content import Row
+from caif.data import Origin, Preference, Rating
 
 if TYPE_CHECKING:
-    from datasets import DatasetDict, Features
+    import pyarrow as pa
+    from datasets import DatasetDict
 
 OWN = ("id", "weight", "objective", "source", "rater")
+SPLITS = ("train", "heldout")
+
+Columns = Mapping[str, Any]
 
 
-def preference_dataset(rows: Sequence[Preference]) -> "DatasetDict":
-    """Return `prompt`, `chosen`, `rejected` as messages, with probability, weight and provenance."""
+def preference_dataset(batches: "Iterable[pa.RecordBatch]") -> "DatasetDict":
+    """Return `prompt`, `chosen`, `rejected` as messages, with probability, weight and provenance.
 
-    def columns(row: Preference) -> dict[str, Any]:
-        return {
-            "prompt": row.prompt.chat, "chosen": _said(row.chosen), "rejected": _said(row.rejected),
-            "probability": row.probability, "principle": row.principle,
-        }  # fmt: skip
+    A tie stays out: TRL takes every pair for a hard label, and here the label would be a toss.
+    """
+    import pyarrow.compute as pc
 
-    return _dataset(rows, columns, {"chosen": "talk", "rejected": "talk", "probability": "float64", "principle": "string"})
+    def columns(batch: "pa.RecordBatch") -> Columns:
+        talks = {name: _said(batch.column(name)) for name in ("chosen", "rejected")}
+        return {**talks, **{name: batch.column(name) for name in ("probability", "principle")}}
+
+    decided = (batch.filter(pc.not_equal(batch.column("probability"), 0.5)) for batch in batches)
+    return _dataset(decided, Preference, columns)
 
 
-def unpaired_dataset(rows: Sequence[Rating]) -> "DatasetDict":
+def unpaired_dataset(batches: "Iterable[pa.RecordBatch]") -> "DatasetDict":
     """Return `prompt` and `completion` as messages and `label` as bool, with weight and provenance."""
 
-    def columns(row: Rating) -> dict[str, Any]:
-        return {"prompt": row.prompt.chat, "completion": _said(row.completion), "label": row.up, "reason": row.reason}
+    def columns(batch: "pa.RecordBatch") -> Columns:
+        return {
+            "completion": _said(batch.column("completion")),
+            "label": batch.column("up"),
+            "reason": batch.column("reason"),
+        }
 
-    return _dataset(rows, columns, {"completion": "talk", "label": "bool", "reason": "string"})
+    return _dataset(batches, Rating, columns)
 
 
 def save(data: "DatasetDict", folder: Path) -> None:
@@ -44,29 +60,51 @@ def save(data: "DatasetDict", folder: Path) -> None:
         enable_progress_bars()
 
 
-def _said(text: str) -> list[dict[str, str]]:
-    return [{"role": "assistant", "content": text}]
+def _said(texts: "pa.Array") -> "pa.Array":
+    """Return each text as what the assistant says."""
+    import pyarrow as pa
+
+    turns = pa.StructArray.from_arrays([pa.repeat("assistant", len(texts)), texts], ["role", "content"])
+    return pa.ListArray.from_arrays(pa.array(range(len(texts) + 1), pa.int32()), turns)
 
 
-def _dataset(rows: Sequence[Any], columns: Callable[[Any], dict[str, Any]], kinds: dict[str, str]) -> "DatasetDict":
-    from datasets import Dataset, DatasetDict
+def _dataset(
+    batches: "Iterable[pa.RecordBatch]", kind: type[Row], columns: Callable[["pa.RecordBatch"], Columns]
+) -> "DatasetDict":
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    from datasets import DatasetDict
 
-    features = _features({"prompt": "talk", **kinds})
-    splits: dict[str, list[dict[str, Any]]] = {"train": [], "heldout": []}
-    for row in rows:
-        splits[row.prompt.split].append(columns(row) | {name: getattr(row, name) for name in OWN})
-    # Named from the rows, not at random: the same rows must give the same bytes. From an empty list datasets makes a
-    # table without columns, which it then refuses to read.
-    empty: dict[str, list[Any]] = {name: [] for name in features}
-    return DatasetDict({
-        name: Dataset.from_list(some, features=features) if some else Dataset.from_dict(empty, features=features)
-        for name, some in splits.items()
-    })
+    from caif.tables import schema_of
+
+    splits: dict[str, list[pa.RecordBatch]] = {name: [] for name in SPLITS}
+    empty = pa.RecordBatch.from_pylist([], schema_of(kind))
+    for batch in (empty, *batches):
+        split = pc.struct_field(batch.column("prompt"), "split")
+        for name, parts in splits.items():
+            some = batch.filter(pc.equal(split, name))
+            if some.num_rows or not parts:
+                parts.append(_whole(some, columns))
+    return DatasetDict({name: _of(parts) for name, parts in splits.items()})
 
 
-def _features(kinds: dict[str, str]) -> "Features":
-    from datasets import Features, List, Value
+def _whole(batch: "pa.RecordBatch", columns: Callable[["pa.RecordBatch"], Columns]) -> "pa.RecordBatch":
+    """Return TRL's columns, caif's own, and the origin's."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
-    talk = List({"role": Value("string"), "content": Value("string")})
-    own = {"id": "string", "weight": "float64", "objective": "string", "source": "string", "rater": "string"}
-    return Features({name: talk if kind == "talk" else Value(kind) for name, kind in {**kinds, **own}.items()})
+    own = {name: batch.column(name) for name in OWN}
+    origin = {name: pc.struct_field(batch.column("origin"), name) for name in Origin.model_fields}
+    prompt = pc.struct_field(batch.column("prompt"), "messages")
+    return pa.RecordBatch.from_pydict({"prompt": prompt, **columns(batch), **own, **origin})
+
+
+def _of(batches: "list[pa.RecordBatch]") -> Any:
+    """Return a split. It is named from its rows, not at random: the same rows must give the same bytes."""
+    import pyarrow as pa
+    from datasets import Dataset
+
+    named = blake2b(digest_size=8)
+    for batch in batches:
+        named.update(batch.serialize())
+    return Dataset(pa.Table.from_batches(batches), fingerprint=named.hexdigest())

@@ -2,7 +2,7 @@
 
 import re
 
-_REFUSAL = re.compile(
+REFUSAL = re.compile(
     r"\b(i\W?m sorry|i am sorry|i apologi[sz]e|i can\W?t (help|assist|provide|do|answer)|i cannot|i can not|i won\W?t|"
     r"i will not|i\W?m (not able|unable)|i am (not able|unable)|as an? (ai|language model)|it (is|would be) not appropriate)",
     re.IGNORECASE,
@@ -28,7 +28,7 @@ def sentences(text: str) -> int:
 
 def refuses(text: str) -> bool:
     """Whether an answer begins as refusals do. Only the first 200 characters count: later ones may quote one."""
-    return bool(_REFUSAL.search(text[:200].replace("\u2019", "'")))
+    return bool(REFUSAL.search(text[:200].replace("\u2019", "'")))
 
 
 def is_whole(text: str) -> bool:

@@ -1,10 +1,12 @@
 """Sections of the feedback sources and of what puts them together."""
 
-from typing import Literal
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
 
 from caif.content import Frozen
 from caif.data import Share, Weight
-from caif.sections.parts import Count, Part, SafeName
+from caif.sections.parts import Count, FilePath, Part, SafeName
 
 
 class Source(Part):
@@ -19,10 +21,45 @@ class Source(Part):
         return self.name or self.use
 
 
+Kinship = Literal["prompt", "conversation", "rater"]
+Target = Annotated[float, Field(gt=0, le=1)]
+
+
 class Combine(Frozen):
-    """Put sources together: weight and cap by source name, at most `per_prompt` pairs a prompt, split by prompt."""
+    """Put sources together: weight, cap and share by source name; duplicates, contradictions, what is kept out; the split.
+
+    `shares` are of the weight that is trained on: a source's weights are multiplied, by `share_limit` at most, up or down.
+    `contradictions` says what becomes of several labels of one comparison: all are kept as rows; those that disagree are
+    set aside; or all that is said of it, thumbs too, becomes one row with the probability that raters' reliability makes
+    likely ("fuse"). Of near-duplicates, whose prompts and answers are `alike` by MinHash, all share the weight of one, or
+    one is kept ("drop"). At most `per_prompt` pairs of a prompt stay; if `balanced`, they weigh one together.
+    """
 
     weights: dict[str, Weight] = {}
     caps: dict[str, Count] = {}
+    shares: dict[str, Target] = {}
+    share_limit: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 10.0
+    contradictions: Literal["keep", "set_aside", "fuse"] = "keep"
+    near_duplicates: Literal["weight", "drop", "off"] = "weight"
+    alike: Annotated[float, Field(ge=0.5, le=1)] = 0.7
     per_prompt: Count = 16
+    balanced: bool = False
+    boilerplate: Literal["keep", "drop"] = "keep"
+    """Whether labels that prefer a refusal by habit stay; refusals of prompts with one of `unsafe` tags always do, and those
+    that a judge prefers under one of the objectives `harm`."""
+    unsafe: tuple[str, ...] = ("unsafe",)
+    harm: tuple[str, ...] = ("harmlessness",)
+    evaluation_sets: tuple[FilePath, ...] = ()
+    """Files whose texts must not be trained on: rows with a run of `words` of their words are set aside."""
+    words: Annotated[int, Field(ge=5)] = 13
+    split_by: tuple[Kinship, ...] = ("prompt",)
+    """What must not stand on both sides of the split; prompts never do."""
     heldout: Share = 0.2
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if sum(self.shares.values()) > 1 + 1e-9:
+            raise ValueError(f"combine.shares: {self.shares} are more than all, 1")
+        if self.shares and self.contradictions == "fuse":
+            raise ValueError("combine.shares: a fused row is of several sources, so none can have a share; use weights")
+        return self

@@ -1,0 +1,136 @@
+"""One row for each comparison under an objective: what all labels of it together make likely, by `caif.raters`.
+
+Labels enter with their rater's reliability and their source's bias estimated from all of them. Thumbs bear on the
+comparisons of the answer they are on, and a pair that was made of thumbs is then a comparison and no label.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from caif.data import Preference
+from caif.mixture.boilerplate import BUILT
+from caif.mixture.duplicates import chose_first
+from caif.mixture.keys import BATCH, answers
+from caif.mixture.origins import joined_names, origins
+from caif.mixture.reading import ids
+from caif.mixture.rows import Bools, Floats, Ints, Links, Rows, crossed, floats, numbered, of_table, replaced, spans
+from caif.mixture.thumbs import DERIVED
+from caif.raters.votes import Fused, Items, Thumbs, Votes, fuse
+
+FUSED = "fused"
+"""The rater of a row that says what all labels together make likely."""
+
+
+class Together(NamedTuple):
+    """The fused rows, which thumbs are in them, each row with the pairs and with the thumbs behind it, and who was how reliable."""
+
+    rows: Rows
+    used: Bools
+    pairs: Links
+    thumbs: Links
+    found: Fused
+
+
+def fuse_rows(pairs: Rows, thumbs: Rows, about: Ints) -> Together:
+    """Return one row for each thing that pairs which are in are about; thumbs are those that have a say.
+
+    `about` numbers the comparisons under their objectives.
+    """
+    place = np.flatnonzero(pairs.kept)
+    some = pairs.take(place)
+    _, shown, item = np.unique(about[place], return_index=True, return_inverse=True)
+    first = chose_first(some)
+    chosen, rejected, voted = _answers(some, thumbs)
+    a, b = np.where(first, chosen, rejected)[shown], np.where(first, rejected, chosen)[shown]
+    items = Items(a, b, _features(some.take(shown), first[shown]))
+    bears = np.isin(voted, np.concatenate([a, b])) & thumbs.kept
+    found = fuse(_votes(some, item, first), items, _thumbs(thumbs, voted, bears))
+    behind = (item, np.arange(some.size))
+    table = _table(some, shown, first[shown], found, behind)
+    return Together(of_table(Preference, table), bears, (item, place), _bearing(a, b, voted, bears), found)
+
+
+def _answers(pairs: Rows, thumbs: Rows) -> tuple[Ints, Ints, Ints]:
+    """Number the answers under their objectives: the chosen ones, the rejected ones, and those that thumbs are on."""
+    columns = [answers(pairs, "chosen"), answers(pairs, "rejected"), answers(thumbs, "completion")]
+    objectives = [pairs.column("objective"), pairs.column("objective"), thumbs.column("objective")]
+    number = crossed(*(numbered(_one(parts))[0] for parts in (columns, objectives)))
+    chosen, rejected, voted = np.split(number, [pairs.size, 2 * pairs.size])
+    return chosen, rejected, voted
+
+
+def _one(parts: list[pa.ChunkedArray]) -> pa.ChunkedArray:
+    return pa.chunked_array([chunk for part in parts for chunk in part.chunks], parts[0].type)
+
+
+def _features(shown: Rows, first: Bools) -> Floats:
+    """Return what sources may be biased by, of answer a against answer b."""
+    from caif.raters.features import style
+
+    found: list[tuple[float, ...]] = []
+    for batch in shown.table.select(["chosen", "rejected"]).to_batches(max_chunksize=BATCH):
+        found += map(style, batch.column("chosen").to_pylist(), batch.column("rejected").to_pylist())
+    return np.array(found, dtype=np.float64).reshape(shown.size, -1) * np.where(first, 1.0, -1.0)[:, None]
+
+
+def _votes(pairs: Rows, item: Ints, first: Bools) -> Votes:
+    """Return what pairs say of their items. A judge under a principle is a rater; who is nobody is their source."""
+    said = pairs.column("probability").to_numpy()
+    rater, principle, source = (pairs.column(name) for name in ("rater", "principle", "source"))
+    voice = pc.if_else(pc.equal(rater, ""), source, rater)
+    voice = pc.if_else(pc.equal(principle, ""), voice, pc.binary_join_element_wise(voice, principle, "|"))
+    voices, raters = numbered(voice)
+    sources, names = numbered(source)
+    built = np.asarray(pc.or_(pc.not_equal(principle, ""), pc.equal(rater, BUILT)).to_numpy(), dtype=bool)
+    place = pc.index_in(pairs.column("origin", "order"), pa.array(["second", "", "first"], pa.large_string()))
+    stood = np.nan_to_num(place.to_numpy(), nan=1.0) - 1
+    label = np.asarray(pc.not_equal(rater, DERIVED).to_numpy(), dtype=bool)
+    weight = np.where(pc.equal(principle, "").to_numpy(), pairs.weight, _multiplied(pairs))
+    people = frozenset(name for n, name in enumerate(names) if not built[sources == n].any())
+    return Votes(
+        item=item[label], rater=voices[label], source=sources[label], p=np.where(first, said, 1 - said)[label],
+        weight=weight[label], order=np.where(first, stood, -stood)[label].astype(np.int64),
+        raters=tuple(raters), sources=tuple(names), people=people,
+    )  # fmt: skip
+
+
+def _multiplied(pairs: Rows) -> Floats:
+    """Return by what each row's weight was multiplied since it was given: how a labeler shares a comparison out is not weighed."""
+    given = floats(pairs.column("weight"))
+    return np.divide(pairs.weight, given, out=np.zeros(pairs.size), where=given > 0)
+
+
+def _thumbs(thumbs: Rows, answer: Ints, bears: Bools) -> Thumbs | None:
+    some = thumbs.take(np.flatnonzero(bears))
+    if not some.size:
+        return None
+    rater, source = some.column("rater"), some.column("source")
+    voices, raters = numbered(pc.if_else(pc.equal(rater, ""), source, rater))
+    sources, names = numbered(source)
+    up = np.asarray(some.column("up").to_numpy(), dtype=bool)
+    return Thumbs(answer[bears], voices, sources, up, some.weight, tuple(raters), tuple(names))
+
+
+def _table(pairs: Rows, shown: Ints, first: Bools, found: Fused, behind: Links) -> pa.Table:
+    count = len(shown)
+    table = pairs.take(shown).table
+    turned = pa.array((found.p >= 0.5) != first)
+    names = {name: joined_names(pairs.column(name), behind, count) for name in ("source", "principle")}
+    table = replaced(
+        table, chosen=pc.if_else(turned, table["rejected"], table["chosen"]), **names, rater=FUSED, resolution="",
+        rejected=pc.if_else(turned, table["chosen"], table["rejected"]), probability=np.maximum(found.p, 1 - found.p),
+        weight=found.weight, origin=origins(pairs, behind, count),
+    )  # fmt: skip
+    return replaced(table, id=ids(Preference, table))
+
+
+def _bearing(a: Ints, b: Ints, voted: Ints, bears: Bools) -> Links:
+    """Return each row with each thumb on either of its answers."""
+    ends, thumbs = np.concatenate([a, b]), np.flatnonzero(bears)
+    order = np.argsort(ends, kind="stable")
+    start = np.searchsorted(ends[order], voted[thumbs])
+    thumb, nth = spans(np.searchsorted(ends[order], voted[thumbs], "right") - start)
+    return order[start[thumb] + nth] % max(len(a), 1), thumbs[thumb]

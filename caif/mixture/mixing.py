@@ -1,0 +1,202 @@
+"""The way from all sources' rows to the mixture, step by step; every step is a function on columns."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from caif.config import Combine
+from caif.content import Row
+from caif.data import Preference, Prompt, Rating
+from caif.mixture import boilerplate, decontaminate, shares
+from caif.mixture.duplicates import contradictory, merged
+from caif.mixture.fused import fuse_rows
+from caif.mixture.groups import connected
+from caif.mixture.keys import comparisons, ranks
+from caif.mixture.near import near_duplicates
+from caif.mixture.numbers import numbers
+from caif.mixture.reading import read
+from caif.mixture.rows import Bools, Ints, Links, Rows, crossed, joined, numbered, of_table
+from caif.mixture.splitting import sides
+from caif.mixture.tally import Tally
+from caif.mixture.thumbs import pair_thumbs
+from caif.run import Tell
+from caif.store import Artifact
+from caif.tables import schema_of
+
+LARGE = 0.5
+"""A group that hangs together and holds more of the rows than this leaves no honest split."""
+
+
+class Step(NamedTuple):
+    """The rows, and which of them are no longer in because other rows were made of them."""
+
+    pairs: Rows
+    thumbs: Rows
+    used_pairs: Bools
+    used_thumbs: Bools
+
+
+class Mixture(NamedTuple):
+    """What the mixture is: preferences and ratings, which of either are held out, and its numbers."""
+
+    parts: tuple[Rows, Rows]
+    heldout: Sequence[Bools]
+    numbers: dict[str, Any]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether there is anything to train on; weight 0 means to learn nothing."""
+        return any(
+            (rows.kept & ~out & (rows.weight > 0)).any() for rows, out in zip(self.parts, self.heldout, strict=True)
+        )
+
+
+def mix(
+    sources: Sequence[Artifact], asked: Iterable[Prompt], cfg: Combine, seed: int, tally: Tally, tell: Tell
+) -> Mixture:
+    """Return the mixture of all sources."""
+    pairs, thumbs = (gathered(sources, kind, cfg, seed, tally) for kind in (Preference, Rating))
+    _warn_of_one_way(thumbs, tell)
+    pairs, thumbs = without_refusals(pairs, thumbs, cfg, tally)
+    pairs, thumbs = without_evaluation((pairs, thumbs), cfg, tally)
+    step = paired(pairs, thumbs, cfg, tally)
+    step = settled(step, cfg, tally)
+    pairs, near = without_near(step.pairs, cfg, tally)
+    pairs = tally.leave(
+        pairs, shares.over_limit(pairs, _prompts(pairs), cfg.per_prompt, seed), "over the limit of pairs a prompt"
+    )
+    pairs = shares.balanced(pairs) if cfg.balanced else pairs
+    parts = pairs, step.thumbs
+    alive = pairs.kept | step.used_pairs, step.thumbs.kept | step.used_thumbs
+    split = sides(parts, alive, near, asked, cfg.split_by, cfg.heldout, seed)
+    if split.largest > LARGE and len(cfg.split_by) > 1:
+        text = (
+            f"combine: {split.largest:.0%} of the rows hang together by {', '.join(cfg.split_by)} and are on one side"
+        )
+        tell.warn(f"{text}; split by less")
+    parts, factors = _shared(parts, split.heldout, cfg, tell)
+    return Mixture(parts, split.heldout, numbers(parts, split.heldout, tally, factors))
+
+
+def gathered(sources: Sequence[Artifact], kind: type[Row], cfg: Combine, seed: int, tally: Tally) -> Rows:
+    """Return all sources' rows of one kind, each source under its cap and with its weight."""
+    found = [of_table(kind, schema_of(kind).empty_table())]
+    for source in sources:
+        rows = of_table(kind, read(source, kind))
+        tally.note(rows, rows.kept, "pairs in" if kind is Preference else "thumbs in")
+        if (cap := cfg.caps.get(source.stage)) is not None:
+            rows = tally.leave(rows, shares.over_cap(rows, cap, seed), f"over the cap of {source.stage}")
+        found.append(rows.weighing(rows.weight * cfg.weights.get(source.stage, 1.0)))
+    return joined(found)
+
+
+def without_refusals(pairs: Rows, thumbs: Rows, cfg: Combine, tally: Tally) -> tuple[Rows, Rows]:
+    """Return the rows without those that prefer a refusal by habit, if they are to go."""
+    if cfg.boilerplate == "keep":
+        return pairs, thumbs
+    justified = boilerplate.backed(pairs, cfg.harm)
+    gone = (boilerplate.unjustified(rows, justified, cfg.unsafe) for rows in (pairs, thumbs))
+    return tuple(
+        tally.leave(rows, out, "prefers a refusal by habit") for rows, out in zip((pairs, thumbs), gone, strict=True)
+    )  # type: ignore[return-value]
+
+
+def without_evaluation(parts: tuple[Rows, Rows], cfg: Combine, tally: Tally) -> tuple[Rows, Rows]:
+    """Return the rows without those that repeat an evaluation set."""
+    known = [decontaminate.known(path, cfg.words) for path in cfg.evaluation_sets]
+    found = []
+    for rows in parts:
+        for one, gone in zip(known, decontaminate.overlapping(rows, known, cfg.words) if known else (), strict=True):
+            rows = tally.leave(rows, gone, f"in evaluation set {one.name}")
+        found.append(rows)
+    return found[0], found[1]
+
+
+def paired(pairs: Rows, thumbs: Rows, cfg: Combine, tally: Tally) -> Step:
+    """Return the rows with pairs made of thumbs, and with one of each that was said twice."""
+    made = pair_thumbs(thumbs, cfg.per_prompt)
+    tally.came_from(made.pairs, thumbs, made.links, "pair of thumbs")
+    tally.told(thumbs, made.used, "thumbs in pairs")
+    tally.told(made.pairs, made.pairs.kept, "pairs from thumbs")
+    found = []
+    for rows in (joined([pairs, made.pairs]), thumbs.without(made.used)):
+        rows, adding, doubled = merged(rows)
+        tally.told(rows, doubled, "duplicate merged")
+        tally.told(rows, adding, "same label of another record: weights added")
+        found.append(rows)
+    return Step(found[0], found[1], np.zeros(found[0].size, dtype=bool), made.used)
+
+
+def settled(step: Step, cfg: Combine, tally: Tally) -> Step:
+    """Return the rows with contradictory labels of one comparison kept, set aside or fused."""
+    pairs, thumbs = step.pairs, step.thumbs
+    if cfg.contradictions == "keep":
+        return step
+    about = crossed(numbered(comparisons(pairs))[0], numbered(pairs.column("objective"))[0])
+    if cfg.contradictions == "set_aside":
+        gone = contradictory(pairs, about)
+        return step._replace(pairs=tally.leave(pairs, gone, "labels of one comparison contradict each other"))
+    if not pairs.kept.any():
+        return step
+    one = fuse_rows(pairs, thumbs, about)
+    tally.came_from(one.rows, pairs, one.pairs, "fused")
+    tally.came_from(one.rows, thumbs, one.thumbs, "fused")
+    tally.told(pairs, pairs.kept, "pairs fused")
+    tally.told(thumbs, one.used, "thumbs fused")
+    used = np.concatenate([pairs.kept, np.zeros(one.rows.size, dtype=bool)])
+    return Step(
+        joined([pairs.without(pairs.kept), one.rows]), thumbs.without(one.used), used, step.used_thumbs | one.used
+    )
+
+
+def without_near(pairs: Rows, cfg: Combine, tally: Tally) -> tuple[Rows, list[Links]]:
+    """Return the pairs with near-duplicates weighing together what one does, or with one of each left; and links among them."""
+    none = np.zeros(0, dtype=np.int64)
+    if cfg.near_duplicates == "off" or not pairs.kept.any():
+        return pairs, [(none, none), (none, none)]
+    key = comparisons(pairs)
+    comparison = numbered(key)[0]
+    places = np.flatnonzero(pairs.kept)
+    shown = places[np.unique(comparison[places], return_index=True)[1]]
+    shown = shown[np.argsort(ranks(key)[shown])]  # so that nothing depends on the order of rows
+    group = connected(len(shown), *near_duplicates(pairs, shown, cfg.alike))
+    number = np.zeros(int(comparison.max()) + 1, dtype=np.int64)
+    number[comparison[shown]] = np.arange(len(shown))
+    mine = number[comparison]
+    like, near = shown[group[mine]], pairs.kept & (group[mine] != mine)
+    links = np.flatnonzero(near), like[near]
+    if cfg.near_duplicates == "drop":
+        kept = pairs.table["id"].take(pa.array(like))
+        return tally.leave(pairs, near, "near-duplicate", kept), [(none, none), (none, none)]
+    tally.told(pairs, near, "near-duplicate: shares the weight of one")
+    tally.came_from(pairs, pairs, links, "near-duplicate of")
+    times = np.bincount(group, minlength=len(shown))[group[mine]]
+    return pairs.weighing(np.where(pairs.kept, pairs.weight / times, pairs.weight)), [links, (none, none)]
+
+
+def _shared(
+    parts: tuple[Rows, Rows], heldout: Sequence[Bools], cfg: Combine, tell: Tell
+) -> tuple[tuple[Rows, Rows], dict[str, float]]:
+    trained = [(rows, rows.kept & ~out) for rows, out in zip(parts, heldout, strict=True)]
+    factors = shares.factors(shares.by_source(trained), cfg.shares, cfg.share_limit)
+    parts = shares.scaled(parts[0], factors), shares.scaled(parts[1], factors)
+    weights = shares.by_source([(rows, chosen) for rows, (_, chosen) in zip(parts, trained, strict=True)])
+    for name, share in cfg.shares.items():
+        reached = weights.get(name, 0.0) / (sum(weights.values()) or 1.0)
+        if abs(reached - share) > 0.005:
+            tell.warn(
+                f"combine: {name} has {reached:.0%} of the weight, not {share:.0%}: no factor is over share_limit"
+            )
+    return parts, factors
+
+
+def _prompts(rows: Rows) -> Ints:
+    return numbered(rows.column("prompt", "id"))[0]
+
+
+def _warn_of_one_way(thumbs: Rows, tell: Tell) -> None:
+    up = np.asarray(thumbs.column("up").to_numpy(), dtype=bool)[thumbs.kept]
+    if len(up) and (up.all() or not up.any()):
+        tell.warn(f"combine: all {len(up)} thumbs point {'up' if up[0] else 'down'}, so no pair can be made of them")

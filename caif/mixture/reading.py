@@ -1,0 +1,104 @@
+"""Feedback from the store as columns, every row's id checked against its content, as where rows are read one by one.
+
+A digest of the whole file would be cheaper and say less: rows come from any stage and plugin, and a row's id is what the
+rest of caif trusts. The ids of a million rows take seconds.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from caif.content import Row, content_fields, digest
+from caif.data import Preference
+from caif.errors import CaifError
+from caif.store import Artifact
+from caif.tables import BROKEN, opened, schema_of, table_name
+
+BATCH = 20_000
+"""Rows whose ids are checked together."""
+
+
+def read(artifact: Artifact, kind: type[Row]) -> pa.Table:
+    """Return an artifact's rows of one kind; a preference has its likelier answer as the chosen one.
+
+    So the same opinion is the same row however it was written down. A row that was tampered with, a missing one and a
+    broken file are errors.
+    """
+    file = artifact.folder / f"{table_name(kind)}.parquet"
+    batches = list(_checked(file, kind)) if file.is_file() else []
+    found, written = sum(batch.num_rows for batch in batches), artifact.counts.get(table_name(kind), 0)
+    if found != written:
+        raise CaifError(f"{file}: holds {found} rows where {written} were written", BROKEN)
+    if kind is Preference:
+        batches = [upright(batch) for batch in batches]
+    return pa.Table.from_batches(batches, schema=schema_of(kind))
+
+
+def _checked(file: Path, kind: type[Row]) -> Iterator[pa.RecordBatch]:
+    with opened(file) as table:
+        if not table.schema_arrow.equals(schema_of(kind)):
+            raise CaifError(f"{file}: has other columns than this version of caif gives a {table_name(kind)}", BROKEN)
+        done = 0
+        for batch in table.iter_batches(BATCH):
+            _refuse_tampered(batch, kind, f"{file}: row", done)
+            done += batch.num_rows
+            yield batch
+
+
+def _refuse_tampered(batch: pa.RecordBatch, kind: type[Row], where: str, done: int) -> None:
+    prompts = batch.column("prompt")
+    pairs = [
+        (pc.struct_field(prompts, "id").to_pylist(), prompt_ids(pc.struct_field(prompts, "messages").to_pylist())),
+        (batch.column("id").to_pylist(), ids(kind, batch)),
+    ]
+    for stored, wanted in pairs:
+        for n, (one, other) in enumerate(zip(stored, wanted, strict=True), done + 1):
+            if one != other:
+                raise CaifError(f"{where} {n}: row id {one} does not match its content ({other})", BROKEN)
+    for name, most in (("weight", np.inf), ("probability", 1.0)):
+        if name in batch.schema.names:
+            values = batch.column(name).to_numpy()
+            if (wrong := ~((values >= 0) & (values <= most) & np.isfinite(values))).any():
+                raise CaifError(f"{where} {done + int(np.argmax(wrong)) + 1}: {name} is out of range", BROKEN)
+
+
+def prompt_ids(messages: Iterable[Any]) -> list[str]:
+    """Return the ids that conversations have as prompts."""
+    return [digest({"row": "Prompt", "messages": some}) for some in messages]
+
+
+def ids(kind: type[Row], table: pa.Table | pa.RecordBatch) -> list[str]:
+    """Return the id that each row's content has, as the row itself would say."""
+    names = content_fields(kind)
+    found = []
+    for batch in [table] if isinstance(table, pa.RecordBatch) else table.to_batches(max_chunksize=BATCH):
+        columns = (_plain(batch.column(name)) for name in names)
+        found += [
+            digest({"row": kind.__name__, **dict(zip(names, values, strict=True))})
+            for values in zip(*columns, strict=True)
+        ]
+    return found
+
+
+def _plain(values: pa.Array) -> list[Any]:
+    return (pc.struct_field(values, "id") if pa.types.is_struct(values.type) else values).to_pylist()  # type: ignore[no-any-return]
+
+
+def upright(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return preferences with the likelier answer as the chosen one; at one half the first in the alphabet is."""
+    chosen, rejected, probability = (batch.column(name) for name in ("chosen", "rejected", "probability"))
+    even = pc.and_(pc.equal(probability, 0.5), pc.greater(chosen, rejected))
+    turned = pc.or_(pc.less(probability, 0.5), even)
+    if not pc.any(turned).as_py():
+        return batch
+    columns = {name: batch.column(name) for name in batch.schema.names}
+    columns["chosen"] = pc.if_else(turned, rejected, chosen)
+    columns["rejected"] = pc.if_else(turned, chosen, rejected)
+    columns["probability"] = pc.if_else(turned, pc.subtract(1.0, probability), probability)
+    fresh = pa.RecordBatch.from_pydict(columns, schema=batch.schema)
+    columns["id"] = pc.replace_with_mask(columns["id"], turned, pa.array(ids(Preference, fresh.filter(turned))))
+    return pa.RecordBatch.from_pydict(columns, schema=batch.schema)

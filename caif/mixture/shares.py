@@ -1,0 +1,72 @@
+"""How much each source and prompt weighs: caps, at most so many pairs a prompt, target shares, effective sample size."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from caif.mixture.keys import drawn
+from caif.mixture.rows import Bools, Floats, Ints, Rows, crossed, numbered
+
+
+def over_cap(rows: Rows, cap: int, seed: int) -> Bools:
+    """Return which rows are over a cap. Which ones are kept depends on their content, not on their order."""
+    return over_limit(rows, np.zeros(rows.size, dtype=np.int64), cap, seed)
+
+
+def over_limit(rows: Rows, group: Ints, limit: int, seed: int) -> Bools:
+    """Return which rows are over a limit of rows a group, chosen by their content alone."""
+    crowded = np.bincount(group, rows.kept)[group] > limit if rows.size else rows.kept
+    places = np.flatnonzero(rows.kept & crowded)
+    places = places[np.lexsort((drawn(rows, seed, places), group[places]))]
+    several = group[places]
+    begins = np.flatnonzero(np.concatenate([[True], several[1:] != several[:-1]])) if len(places) else places
+    sizes = np.diff(np.append(begins, len(places)))
+    nth = np.arange(len(places)) - np.repeat(begins, sizes)
+    gone = np.zeros(rows.size, dtype=bool)
+    gone[places[nth >= limit]] = True
+    return gone
+
+
+def balanced(rows: Rows) -> Rows:
+    """Return the rows so that all pairs of one prompt under one objective weigh as much as one (METHODS 4.7)."""
+    group = crossed(numbered(rows.column("prompt", "id"))[0], numbered(rows.column("objective"))[0])
+    times = np.bincount(group, rows.kept)[group] if rows.size else rows.weight
+    return rows.weighing(rows.weight / np.maximum(times, 1))
+
+
+def factors(weights: Mapping[str, float], shares: Mapping[str, float], limit: float) -> dict[str, float]:
+    """Return by what to multiply each source's weights so that it has its share of all.
+
+    Sources without a share keep their weights and are the rest; where there is no rest, shares are of one another. No
+    factor is above `limit` or below one over it.
+    """
+    wanted = {name: share for name, share in shares.items() if weights.get(name, 0) > 0}
+    rest = sum(weight for name, weight in weights.items() if name not in shares)
+    asked = sum(wanted.values())
+    whole = rest / (1 - asked) if rest > 0 and asked < 1 else sum(weights.values()) / asked if asked else 0.0
+    return {name: float(np.clip(share * whole / weights[name], 1 / limit, limit)) for name, share in wanted.items()}
+
+
+def by_source(parts: Sequence[tuple[Rows, Bools]]) -> dict[str, float]:
+    """Return what the chosen ones of some rows weigh, source by source."""
+    found: dict[str, float] = {}
+    for rows, chosen in parts:
+        codes, names = numbered(rows.column("source"))
+        total = np.bincount(codes[chosen], rows.weight[chosen], len(names))
+        for name, weight in zip(names, total.tolist(), strict=True):
+            found[name] = found.get(name, 0.0) + weight
+    return found
+
+
+def scaled(rows: Rows, factor: Mapping[str, float]) -> Rows:
+    """Return the rows with each source's weights multiplied."""
+    codes, names = numbered(rows.column("source"))
+    return (
+        rows.weighing(rows.weight * np.array([factor.get(name, 1.0) for name in names])[codes]) if rows.size else rows
+    )
+
+
+def effective(weights: Floats) -> float:
+    """Return how many rows of one weight know as much: (sum w)^2 / sum w^2 (Kish 1965)."""
+    squares = float((weights**2).sum())
+    return float(weights.sum()) ** 2 / squares if squares else 0.0

@@ -1,0 +1,94 @@
+"""Which rows are held out: whole conversations, and whatever hangs together with them, on one side."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from caif.content import held_out
+from caif.data import Preference, Prompt
+from caif.mixture.boilerplate import BUILT
+from caif.mixture.fused import FUSED
+from caif.mixture.groups import connected
+from caif.mixture.keys import BATCH, key, opening_of, openings, ranks
+from caif.mixture.rows import Bools, Ints, Links, Rows, numbered
+from caif.mixture.thumbs import DERIVED
+
+
+class Sides(NamedTuple):
+    """Which of the rows of each part are held out, and the share of all rows that the largest group has."""
+
+    heldout: list[Bools]
+    largest: float
+
+
+def sides(
+    parts: Sequence[Rows], alive: Sequence[Bools], near: Sequence[Links], asked: Iterable[Prompt],
+    by: Sequence[str], share: float, seed: int,
+) -> Sides:  # fmt: skip
+    """Return the side of every row of every part.
+
+    A row belongs with all that begin as it does; where `by` says so, with those of its product's conversation and of its
+    rater too; and with its near-duplicates (`near`, by part). Only rows that are `alive` link others. A group is held out
+    if the run holds out any of its prompts, and of all others by a draw that depends on how its conversations begin.
+    """
+    keys = pa.chunked_array([chunk for rows in parts for chunk in openings(rows).chunks], pa.binary(16))
+    opening, known = numbered(keys)
+    live = np.concatenate(alive)
+    start = np.cumsum([0, *(rows.size for rows in parts)])
+    links = [(opening[start[n] + one], opening[start[n] + other]) for n, (one, other) in enumerate(near)]
+    size = len(known)
+    for name in by:
+        if name != "prompt":
+            found, size = _linked(parts, name, opening, live, size)
+            links.append(found)
+    one, other = (np.concatenate([np.zeros(0, dtype=np.int64), *(link[n] for link in links)]) for n in (0, 1))
+    group = connected(size, one, other)[: len(known)]
+    out = np.zeros(size, dtype=bool)
+    kept_out = {key(prompt.opening) for prompt in asked if prompt.split == "heldout"}
+    out[group[[n for n, name in enumerate(known) if name in kept_out]]] = True
+    out[_drawn(parts, opening, keys, group, share, seed)] = True
+    mine = group[opening]
+    count = np.bincount(mine[live], minlength=1)
+    heldout = np.split(out[mine], start[1:-1])
+    return Sides(heldout, float(count.max() / max(count.sum(), 1)))
+
+
+def _linked(parts: Sequence[Rows], name: str, opening: Ints, live: Bools, size: int) -> tuple[Links, int]:
+    """Return links from openings to what else rows have in common, numbered from `size` on, and how many there are now."""
+    column = {"conversation": ("origin", "conversation"), "rater": ("rater",)}[name]
+    names = pa.chunked_array([chunk for rows in parts for chunk in rows.column(*column).chunks], pa.large_string())
+    codes, known = numbered(names)
+    named = live & np.asarray(pc.not_equal(names, "").to_numpy(), dtype=bool)
+    if name == "rater":
+        named &= np.concatenate([_peoples(rows) for rows in parts])
+    return (opening[named], size + codes[named]), size + len(known)
+
+
+def _peoples(rows: Rows) -> Bools:
+    """Return which rows name a person: labels of judges and of construction name a principle, derived ones no one."""
+    if rows.kind is not Preference:
+        return np.ones(rows.size, dtype=bool)
+    ours = pc.is_in(rows.column("rater"), pa.array([DERIVED, FUSED, BUILT], pa.large_string()))
+    return np.asarray(pc.and_(pc.equal(rows.column("principle"), ""), pc.invert(ours)).to_numpy(), dtype=bool)
+
+
+def _drawn(
+    parts: Sequence[Rows], opening: Ints, keys: pa.ChunkedArray, group: Ints, share: float, seed: int
+) -> list[int]:
+    """Return the groups that are drawn to be held out, each by the one of its openings whose key is the least."""
+    first = np.unique(opening, return_index=True)[1]
+    order = np.lexsort((ranks(keys)[first], group))
+    speaks = order[np.flatnonzero(np.diff(group[order], prepend=-1))]
+    places = np.sort(first[speaks])
+    out, start = [], 0
+    for rows in parts:
+        mine = places[(places >= start) & (places < start + rows.size)]
+        for n in range(0, len(mine), BATCH):
+            some = rows.column("prompt", "messages").take(pa.array(mine[n : n + BATCH] - start)).to_pylist()
+            drawn = [held_out(opening_of(messages), share, "combine", seed) for messages in some]
+            out += group[opening[mine[n : n + BATCH][drawn]]].tolist()
+        start += rows.size
+    return out
