@@ -162,7 +162,10 @@ class Judgement(Row):
     suspected_injection: bool = False
     tokens_in: int = 0
     tokens_out: int = 0
-    apart = frozenset({"tokens_in", "tokens_out"})
+    price: Weight | None = None
+    law: str = ""
+    """The digest of the principle as it read then."""
+    apart = frozenset({"tokens_in", "tokens_out", "price", "law"})
 
     @model_validator(mode="after")
     def _failures_carry_nothing(self) -> Self:

@@ -109,6 +109,14 @@ class Model(NamedTuple):
     """Whether the scorer sees one token of the reply, as servers' log-probabilities do, and not whole strings."""
     key_env: str = ""
     """The name of the variable that holds the server's key, for the message when the server refuses it."""
+    price_in: float | None = None
+    price_out: float | None = None
+
+    def price(self, tokens_in: int, tokens_out: int) -> float | None:
+        """Return what so many tokens cost, None if the run file gives the model no price."""
+        if self.price_in is None and self.price_out is None:
+            return None
+        return ((self.price_in or 0.0) * tokens_in + (self.price_out or 0.0) * tokens_out) / 1e6
 
 
 @dataclass(frozen=True, kw_only=True)

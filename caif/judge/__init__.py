@@ -8,6 +8,7 @@ What cannot be read as a verdict is a failure of its own kind, never a tie and n
 
 import math
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 from caif.constitution import Principle
@@ -57,7 +58,7 @@ def judgement(bench: Bench, c: Comparison, p: Principle, source: str, outcome: O
         "comparison": c, "principle": p.id, "objective": p.objective, "judge": bench.model.id, "source": source,
         "method": bench.method, "said": tuple(text for r in readings for text in r.said),
         "suspected_injection": bool(suspicious(c.a) or suspicious(c.b)),
-        **spent(readings),
+        "law": _law(p), **(cost := spent(readings)), "price": bench.model.price(**cost),
     }  # fmt: skip
     for reading in readings:
         if reading.verdict is not None:
@@ -73,6 +74,11 @@ def judgement(bench: Bench, c: Comparison, p: Principle, source: str, outcome: O
     likelier = min(lean, bench.clamp or 1.0)  # never from the other side: 1 - p would round otherwise when swapped
     verdict = "tie" if lean - 0.5 <= bench.dead_band else "a" if signed > 0 else "b"
     return Judgement(**about, verdict=verdict, p_a=likelier if signed >= 0 else 1 - likelier)
+
+
+@cache
+def _law(principle: Principle) -> str:
+    return principle.digest
 
 
 def _lean(bench: Bench, ab: Reading, ba: Reading | None) -> tuple[float, float]:

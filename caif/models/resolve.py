@@ -77,10 +77,14 @@ def resolve(spec: ModelSpec, factories: Factories) -> Model:
         raise CaifError(why)
     scheme, _, rest = spec.use.partition(":")
     if scheme in LOCAL:
-        return local(folder(spec), identity(spec))
+        return _priced(local(folder(spec), identity(spec)), spec)
     chat = factories[scheme](rest, **_options(spec))
     scores = hasattr(chat, "score")
-    return Model(identity(spec), chat, chat if scores else None, first_token_only=scores, key_env=spec.api_key_env)
+    return _priced(Model(identity(spec), chat, chat if scores else None, scores, spec.api_key_env), spec)
+
+
+def _priced(model: Model, spec: ModelSpec) -> Model:
+    return model._replace(price_in=spec.price_in, price_out=spec.price_out)
 
 
 def local(path: str, name: str) -> Model:

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from caif.config import Count, ModelSpec, Weight
 from caif.constitution import Principle
-from caif.data import Comparison, Judgement, Preference, Prompt, Rejected
+from caif.data import Comparison, Judgement, Origin, Preference, Prompt, Rejected
 from caif.errors import CaifError
 from caif.hookspecs import Answer, Feedback, FeedbackContext, FeedbackSource, Params, Request
 from caif.judge import Bench, Method, judge_all
@@ -70,6 +70,7 @@ def contrast(
             yield Preference(
                 prompt=comparison.prompt, chosen=comparison.a, rejected=comparison.b, probability=probability,
                 objective=principle.objective, principle=principle.id, source=context.source, rater="construction",
+                origin=Origin(law=principle.digest),
             )  # fmt: skip
 
     return source

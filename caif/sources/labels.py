@@ -7,7 +7,7 @@ An answer that tries to steer the judge is not trusted to have failed: its label
 
 from collections.abc import Iterator
 
-from caif.data import Judgement, Preference, Rejected
+from caif.data import Judgement, Origin, Preference, Rejected
 
 
 def preference(judgement: Judgement, weight: float = 1.0) -> Iterator[Preference | Rejected]:
@@ -30,4 +30,19 @@ def preference(judgement: Judgement, weight: float = 1.0) -> Iterator[Preference
         source=judgement.source,
         rater=judgement.judge,
         resolution=judgement.resolution,
+        origin=origin(judgement),
+    )
+
+
+def origin(judgement: Judgement) -> Origin:
+    """Return how a label came about: under which wording of the principle, in which order, and what it took.
+
+    No time is kept: the ledger may have known the answer for long, and the same ledger gives the same rows.
+    """
+    return Origin(
+        law=judgement.law,
+        order="" if judgement.logit_ba is None else "both",
+        tokens_in=judgement.tokens_in,
+        tokens_out=judgement.tokens_out,
+        price=judgement.price,
     )

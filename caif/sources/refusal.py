@@ -15,7 +15,7 @@ from pydantic import Field
 
 from caif.config import Count, ModelSpec, Share
 from caif.constitution import Principle
-from caif.data import Comparison, Completion, Judgement, Preference, Rejected
+from caif.data import Comparison, Completion, Judgement, Origin, Preference, Rejected
 from caif.hookspecs import Feedback, FeedbackContext, FeedbackSource
 from caif.judge import MIN_MASS, Bench, judgement
 from caif.judge.single import Item, approvals
@@ -145,5 +145,5 @@ def _built(pair: Pair, source: str, probability: float, *, refused: bool) -> Pre
     return Preference(
         prompt=pair.comparison.prompt, chosen=no if refused else answer, rejected=answer if refused else no,
         probability=probability, objective=pair.principle.objective, principle=pair.principle.id, source=source,
-        rater="construction",
+        rater="construction", origin=Origin(law=pair.principle.digest),
     )  # fmt: skip

@@ -87,7 +87,7 @@ def collect(
     return {}
 
 
-collect.version = 4
+collect.version = 5
 
 
 def _opinion(row: Row) -> str:

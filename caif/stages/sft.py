@@ -13,6 +13,11 @@ from caif.store import Artifact
 
 def sft(work: Work, revised: Artifact, *, cfg: Sft) -> dict[str, Any]:
     """Train a LoRA adapter on what the chains came to and keep it with its tokenizer."""
+    if "revision" not in revised.counts and revised.counts.get("preference"):
+        raise CaifError(
+            f"sft: {revised.stage} holds preferences, and the better of two answers need not be a good one",
+            "tune on revisions: [revise]",
+        )
     wanted = targets(revised.rows(Revision), cfg.targets)
     if not wanted:
         raise CaifError(
