@@ -5,7 +5,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from caif.cli.options import HOME, Debug, Home, prepare
+from caif.cli.options import HOME, Debug, Home, key_value, prepare
 from caif.exits import guarded
 
 FailOn = Annotated[list[str] | None, typer.Option(metavar="EXPR", help="Exit code 1 if this holds of the card; repeatable.")]
@@ -84,7 +84,7 @@ def audit(
     if judge:
         if constitution is None or not pairs or out is None:
             raise CaifError("--judge: needs --constitution, --pairs and --out too", "see caif audit --help")
-        options = dict(map(_option, reader or [])) | ({"objective": objective} if objective else {})
+        options = dict(key_value(text, "--reader") for text in reader or []) | ({"objective": objective} if objective else {})
         split = methods.split(","), [name for name in principles.split(",") if name]
         wanted = Wanted(judge, constitution, pairs, options, *split, objective, limit, seed, ceiling, attacks)
         table = _of_judge(wanted, home, out)
@@ -159,17 +159,3 @@ def _of_run(run: str, stage: str, seed: int, home: Path) -> tuple[dict[str, Any]
     people = {"ceiling": ceiling([(p.comparison.prompt.opening, p.people) for p in pairs], DRAWS, seed), "pairs": len(pairs)}
     folder = folder or (prepared.folder if prepared else home)
     return {"title": f"The labels of {folder.name}", "subject": {"run": str(folder), "stage": stage}, **table, "people": people}, folder
-
-
-def _option(text: str) -> tuple[str, Any]:
-    import tomllib
-
-    from caif.errors import CaifError
-
-    key, equals, value = text.partition("=")
-    if not (key and equals):
-        raise CaifError(f"--reader {text!r}: is not KEY=VALUE", "write for example passages=false")
-    try:
-        return key, tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return key, value  # a bare word is a text

@@ -1,0 +1,39 @@
+"""Write a file of JSON lines whole or not at all: under another name until its last row is on disk."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from caif.errors import CaifError
+
+Put = Callable[[dict[str, Any]], None]
+
+
+def refuse_existing(out: Path, *, force: bool) -> None:
+    """Refuse a name that is not one of JSON lines, and a file that is there unless it may be replaced."""
+    if out.suffix != ".jsonl":
+        raise CaifError(f"{out}: is written as JSON lines", "give it a name that ends in .jsonl")
+    if out.exists() and not force:
+        raise CaifError(f"{out}: is there already", "name another file, or replace it with --force")
+
+
+@contextmanager
+def rows_of(out: Path) -> Iterator[Put]:
+    """Give a function that writes one row. The file takes its place when the block ends well, and never otherwise."""
+    scratch = out.with_name(f"{out.name}.{os.getpid()}.tmp")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with scratch.open("w", encoding="utf-8", newline="\n") as handle:
+
+            def put(row: dict[str, Any]) -> None:
+                handle.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+            yield put
+            handle.flush()
+            os.fsync(handle.fileno())
+        scratch.replace(out)
+    finally:
+        scratch.unlink(missing_ok=True)

@@ -1,0 +1,78 @@
+"""What a feedback file holds, counted row by row; nothing here grows with the rows but what is named by rater."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from caif.data import Preference, Rating, Rejected
+from caif.feedback.personal import masked
+
+
+@dataclass
+class Problems:
+    """Rows that could not be used: how many for which reason, and where each reason was met first."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    first: dict[str, Rejected] = field(default_factory=dict)
+
+    def add(self, row: Rejected) -> None:
+        """Count one row."""
+        self.counts[row.reason] += 1
+        self.first.setdefault(row.reason, row)
+
+    @property
+    def table(self) -> list[dict[str, Any]]:
+        """The reasons, the most common first; a detail may quote a row, so it is masked."""
+        return [
+            {
+                "reason": reason,
+                "count": count,
+                "first": self.first[reason].where,
+                "detail": masked(self.first[reason].detail),
+            }
+            for reason, count in self.counts.most_common()
+        ]
+
+
+@dataclass
+class Tally:
+    """The usable rows of a file by kind, and the problems of the others."""
+
+    up: int = 0
+    down: int = 0
+    pairs: int = 0
+    ties: int = 0
+    """Pairs whose probability is one half; they are among the pairs."""
+    problems: Problems = field(default_factory=Problems)
+
+    @property
+    def thumbs(self) -> int:
+        """Thumbs up and down."""
+        return self.up + self.down
+
+    @property
+    def usable(self) -> int:
+        """Thumbs and pairs."""
+        return self.thumbs + self.pairs
+
+    @property
+    def table(self) -> dict[str, Any]:
+        """The counts as JSON."""
+        counts = {"thumbs": self.thumbs, "up": self.up, "down": self.down, "pairs": self.pairs, "ties": self.ties}
+        return {**counts, "problems": self.problems.table}
+
+    def add(self, row: Rating | Preference | Rejected) -> None:
+        """Count one row."""
+        if isinstance(row, Rejected):
+            self.problems.add(row)
+        elif isinstance(row, Rating):
+            self.up += row.up
+            self.down += not row.up
+        else:
+            self.pairs += 1
+            self.ties += row.probability == 0.5
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number with its noun."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
