@@ -15,8 +15,21 @@ from caif.plan import Step
 from caif.record import STAGES, STOPPED
 from caif.run import Run
 from caif.store import MANIFEST, Artifact, partial
+from caif.text import brief
 
-FIRST = 3
+FIRST, WIDTH = 5, 60
+"""How many rows of a table are shown, and how many characters of a field."""
+EMPTY: tuple[Any, ...] = (None, "", [], ())
+COLUMNS = {
+    "completion": ("prompt", "text", "model", "finish"),
+    "judgement": ("comparison", "verdict", "p_a", "principle", "judge", "reason"),
+    "preference": ("prompt", "chosen", "rejected", "probability", "objective", "principle", "rater"),
+    "prompt": ("messages", "tags", "source", "split"),
+    "rating": ("prompt", "completion", "up", "objective", "rater", "reason"),
+    "revision": ("prompt", "first", "turns", "final"),
+    "tested": ("judge", "check", "passed", "reason"),
+}
+"""What a short table shows of the rows that hold more than a line does."""
 
 
 class Line(NamedTuple):
@@ -95,28 +108,39 @@ def numbers(value: Any, path: str = "") -> list[tuple[str, str]]:
     return [(path, f"{value:.4g}" if isinstance(value, float) else str(value))]
 
 
-def first_rows(place: Path) -> dict[str, list[dict[str, Any]]]:
+def first_rows(place: Path, limit: int) -> dict[str, list[dict[str, Any]]]:
     """Return the first rows of every table of an artifact, without reading the rest."""
     import pyarrow.parquet as pq
 
     found: dict[str, list[dict[str, Any]]] = {}
     for file in sorted(place.glob("*.parquet")):
         with pq.ParquetFile(file) as table:
-            batch = next(table.iter_batches(batch_size=FIRST), None)
+            batch = next(table.iter_batches(batch_size=limit), None)
             found[file.stem] = batch.to_pylist() if batch is not None else []
     return found
 
 
-def brief(value: Any, length: int = 300) -> str:
-    """Return a row's field on one line: a conversation as its turns, a prompt as its last message."""
+def told(value: Any, length: int) -> str:
+    """Return a row's field on one line: a prompt as its last message, a comparison as its parts."""
     if isinstance(value, dict) and "messages" in value:
         value = value["messages"][-1]["content"]
     elif isinstance(value, dict):
-        value = "; ".join(f"{key}: {brief(item, 80)}" for key, item in value.items() if key != "id")
+        parts = {key: item for key, item in value.items() if key != "id" and item not in EMPTY}
+        value = "; ".join(f"{key}: {told(item, length // max(len(parts), 1))}" for key, item in parts.items())
     elif isinstance(value, list):
-        value = " | ".join(brief(item, 160) for item in value)
-    text = " ".join(str(value).split())
-    return text if len(text) <= length else f"{text[: length - 1]}…"
+        value = " | ".join(told(item, length) for item in value)
+    return brief(f"{value:.3g}" if isinstance(value, float) else "" if value is None else str(value), length)
+
+
+def whole(value: Any) -> str:
+    """Return all that a row's field holds: texts as they are, the rest as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1, default=str)
+
+
+def columns(name: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the fields of some rows that a short table shows: the telling ones, where they hold anything."""
+    known = COLUMNS.get(name) or [key for key in rows[0] if key != "id"]
+    return [key for key in known if any(row.get(key) not in EMPTY for row in rows)]
 
 
 def print_run(title: str, stages: Sequence[Line], folder: Path | None = None) -> None:
@@ -154,19 +178,27 @@ def print_plan(run: Run, planned: Sequence[Step], costs: Mapping[str, Estimate],
         line(f"Budget: {', '.join(f'{n} {limit:,}' for n, limit in limits.items())}; this run has spent {spent}.")
 
 
-def print_stage(found: Line) -> None:
-    """Print a stage's counts, numbers and first rows."""
+def print_stage(found: Line, limit: int = FIRST, *, full: bool = False) -> None:
+    """Print a stage's counts, numbers and first rows: a short table, or every field of each row."""
     from caif.terminal import line, table
 
     if found.artifact is None:
         raise CaifError(f"{found.stage} is not made yet ({found.state})", "run it: caif run FILE")
+    counts = found.artifact.counts
     line(f"{found.artifact.folder}")
-    for title, values in (("counts", found.artifact.counts), ("numbers", found.artifact.metrics)):
+    for title, values in (("counts", counts), ("numbers", found.artifact.metrics)):
         if values:
             table(title, ("what", "value"), numbers(values))
-    for name, rows in first_rows(found.artifact.folder).items():
-        for n, row in enumerate(rows):
-            table(f"{name} {n + 1}", ("field", "value"), [(key, brief(value)) for key, value in row.items()])
+    for name, rows in first_rows(found.artifact.folder, limit).items():
+        if full:
+            for n, row in enumerate(rows):
+                table(f"{name} {n + 1}", ("field", "value"), [(key, whole(value)) for key, value in row.items()])
+        elif rows:
+            shown = columns(name, rows)
+            cells = [[told(row[key], WIDTH) for key in shown] for row in rows]
+            of = counts.get(name, len(rows))
+            more = f"{len(rows)} of {of}; more with --limit, whole rows with --full" if of > len(rows) else "Whole rows: --full"
+            table(name, shown, cells, more)
 
 
 def print_results(done: Results, *, as_json: bool) -> None:

@@ -69,13 +69,17 @@ def check(file: RunFile, overrides: Overrides = None, *, home: Home = HOME, debu
 def show(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, its name, or a run file.")],
     stage: Annotated[str, typer.Argument(metavar="[STAGE]", help="Show this stage's counts, numbers and first rows.")] = "",
-    *, home: Home = HOME, debug: Debug = False,
+    *,
+    limit: Annotated[int, typer.Option(min=1, help="How many rows of each kind.")] = 5,
+    full: Annotated[bool, typer.Option("--full", help="Every field of a row, whole.")] = False,
+    home: Home = HOME, debug: Debug = False,
 ) -> None:  # fmt: skip
-    """Show what a run has made and what it took.
+    """Show what a run has made and what it took; of a stage its counts by reason, its numbers and its first rows.
 
     \b
     caif show caif-home/runs/quickstart
     caif show run.toml combine
+    caif show run.toml ai-labeler --limit 1 --full
     """
     from caif import show as shown
     from caif.plan import steps
@@ -86,7 +90,7 @@ def show(
     name = folder.name if folder else prepared.config.name if prepared else ""
     lines = shown.lines(stages, folder.parent.parent if folder else home, name)
     if stage:
-        shown.print_stage(shown.one(stage, lines))
+        shown.print_stage(shown.one(stage, lines), limit, full=full)
     else:
         shown.print_run(str(folder or run), lines, folder or (prepared.folder if prepared else None))
 

@@ -34,7 +34,7 @@ def _mass(j: Judgement) -> bool | None:
 ROWS: dict[str, tuple[Callable[[Judgement], bool | None], str]] = {
     "identical answers": (_identical, "preferred one of two answers that are the same"),
     "its own log-odds": (_odds, "prefer the answer that their own log-odds speak against in every order"),
-    "mass on the options": (_mass, f"are labels with less than {MIN_MASS:g} of the probability, or over 1, on the options"),
+    "mass on the options": (_mass, f"have less than {MIN_MASS:g} of the probability, or over 1, on the options"),
 }
 """What is looked at row by row: whether it is as it should be (None if it says nothing), and what the others did."""
 SIGNS = (*ROWS, "one probability", "one place")

@@ -54,7 +54,7 @@ def _cases(block: str) -> Iterator[Case | str]:
 
 def _case(prompt: str, better: str, worse: str) -> Case | str:
     if CUT in prompt + better + worse:
-        return f"a text is given in part ([...])"
+        return "a text is given in part ([...])"
     try:
         return Case(prompt=prompt, better=better, worse=worse)
     except ValidationError:

@@ -104,7 +104,7 @@ def test_show_tells_a_run_and_a_stage(place, until_sources) -> None:
         assert states(shown.stdout)["report"] == "to do"
     assert "no such run in caif-home; did you mean 'demo'?" in place.caif("show", "dmo").stderr
     stage = place.caif("show", "demo", "generate").stdout
-    assert "completion 1" in stage
+    assert "completion" in stage and "whole rows with --full" in stage
     assert "question" in stage
     missing = place.caif("show", "demo", "report")
     assert (missing.exit_code, "is not made yet" in missing.stderr) == (2, True)
@@ -156,6 +156,20 @@ def test_every_way_to_end_has_its_code(place, until_sources, what: str, code: in
     assert last.startswith("caif: ")
     assert says in last
     assert "Traceback" not in result.stderr
+
+
+def test_a_stage_is_shown_as_a_short_table_or_whole(place, until_sources) -> None:
+    """Long texts are cut and a field that no row fills is left out; `--full` shows all of a row, `--limit` more rows."""
+    rows = [{"prompt": f"Question {n}: " + "why " * 80, "tags": []} for n in range(8)]
+    (place.folder / "prompts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in [*rows, {"prompt": ""}]))
+    until_sources()
+    short = place.caif("show", "demo", "prompts").stdout
+    assert "5 of 8; more with --limit, whole rows with --full" in short
+    assert short.count("Question ") == 5 and "why why" in short and "tags" not in short
+    assert short.index("rejected: ") < short.index("Question "), "counts by reason come first"
+    assert place.caif("show", "demo", "prompts", "--limit", "8").stdout.count("Question ") == 8
+    full = place.caif("show", "demo", "prompts", "--limit", "1", "--full").stdout
+    assert full.count("why") >= 80 and '"role": "user"' in full
 
 
 def test_no_key_is_ever_shown(place, until_sources, monkeypatch: pytest.MonkeyPatch) -> None:

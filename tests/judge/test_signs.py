@@ -56,7 +56,7 @@ def test_an_honest_labeler_shows_no_sign(method: Method) -> None:
         ([said(c, "b", 0.1 + n / 1000) for n, c in enumerate(SOME)], "one place", "b is preferred in all of 25"),
         ([said(SOME[0], "b", 0.2, logit_ab=2.0, logit_ba=1.0)], "its own log-odds", "1 of 1 judgements prefer the answer"),
         ([said(SOME[0], "a", 0.8, logit_ab=-0.1)], "its own log-odds", "speak against"),
-        ([said(SOME[0], "a", 0.8, mass=0.02)], "mass on the options", "with less than 0.1 of the probability"),
+        ([said(SOME[0], "a", 0.8, mass=0.02)], "mass on the options", "have less than 0.1 of the probability"),
         ([said(SOME[0], "a", 0.8, mass=1.9)], "mass on the options", "over 1"),
     ],
 )  # fmt: skip
