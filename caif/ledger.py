@@ -23,9 +23,12 @@ _TABLE = """
 create table if not exists answers (
     key text primary key, model text not null, stage text not null, answer text not null,
     tokens_in integer not null, tokens_out integer not null, at real not null, run text not null default ''
-) without rowid
+)
 """
+"""Rows in the order in which they come: keys are random, so rows in their order would each change a page of their own."""
 _ADD_RUN = "alter table answers add column run text not null default ''"
+_LOGGED = 10_000
+"""Pages, of 4 KB, that wait in the log until they are put in their places: what changes often is so put there once."""
 _PAUSE = 600.0
 """Seconds between two answers after which a stage was not at work: what lies between is not its time."""
 
@@ -56,6 +59,7 @@ class Ledger:
             self._db = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
             self._db.execute("pragma journal_mode=wal")
             self._db.execute("pragma synchronous=full")  # a power cut loses no answer that was paid for
+            self._db.execute(f"pragma wal_autocheckpoint={_LOGGED}")
             self._db.execute(_TABLE)
             if "run" not in {column for _, column, *_ in self._db.execute("pragma table_info(answers)")}:
                 self._db.execute(_ADD_RUN)  # a ledger of an earlier version
