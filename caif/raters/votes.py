@@ -3,15 +3,13 @@
 All is numpy, and every step is linear in the number of labels: a million labels are seconds of work, not objects.
 """
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import NDArray
 
-    Ints = NDArray[np.integer]
-    Floats = NDArray[np.floating]
-
+Ints = NDArray[np.integer]
+Floats = NDArray[np.floating]
 Kind = Literal["pairs", "thumbs"]
 
 
@@ -22,25 +20,26 @@ class Items(NamedTuple):
     (`caif.raters.features`); [items, 0] where there are none.
     """
 
-    a: "Ints"
-    b: "Ints"
-    features: "Floats"
+    a: Ints
+    b: Ints
+    features: Floats
 
 
 class Votes(NamedTuple):
     """Labels of comparisons: `p` is P(a is better) as the rater said, 0 or 1 from people and soft from judges.
 
     `item`, `rater` and `source` are numbers into the items, `raters` and `sources`; a judge under a principle is a rater
-    of its own, `judge|principle`. `order` is +1 where a stood first, -1 where it stood second, 0 where that is unknown or
+    of its own, `judge|principle`. A `weight` is 1 for a label like any other: the share that a labeler's principles have in a
+    comparison is not to be given here, as they share one vote anyway. `order` is +1 where a stood first, -1 where it stood second, 0 where that is unknown or
     both were asked. `people` holds the sources whose bias is taken to be none: the others are measured against them.
     """
 
-    item: "Ints"
-    rater: "Ints"
-    source: "Ints"
-    p: "Floats"
-    weight: "Floats"
-    order: "Ints"
+    item: Ints
+    rater: Ints
+    source: Ints
+    p: Floats
+    weight: Floats
+    order: Ints
     raters: tuple[str, ...]
     sources: tuple[str, ...]
     people: frozenset[str] = frozenset()
@@ -49,11 +48,11 @@ class Votes(NamedTuple):
 class Thumbs(NamedTuple):
     """Thumbs on single answers. `answer` counts as in `Items.a` and `Items.b`; `rater` and `source` count into the names here."""
 
-    answer: "Ints"
-    rater: "Ints"
-    source: "Ints"
-    up: "NDArray[np.bool_]"
-    weight: "Floats"
+    answer: Ints
+    rater: Ints
+    source: Ints
+    up: NDArray[np.bool_]
+    weight: Floats
     raters: tuple[str, ...]
     sources: tuple[str, ...]
 
@@ -87,16 +86,12 @@ class RaterRow(NamedTuple):
 
 
 class SourceRow(NamedTuple):
-    """One source: its labels, its bias by feature in log-odds, and `echo`, how far its raters only repeat one another.
-
-    With `echo` 1, all that its raters say of one comparison counts as one voice; with 0, as independent ones.
-    """
+    """One source: its labels, and its bias by feature, in log-odds for a feature of usual size, which is taken off."""
 
     source: str
     votes: int
     people: bool
     bias: tuple[float, ...]
-    echo: float
 
 
 class Fused(NamedTuple):
@@ -105,14 +100,20 @@ class Fused(NamedTuple):
     An item nobody spoke on has p 0.5 or what the features alone make likely, and weight 0.
     """
 
-    p: "Floats"
-    weight: "Floats"
+    p: Floats
+    weight: Floats
     raters: list[RaterRow]
     sources: list[SourceRow]
 
 
-def fuse(votes: Votes, items: Items, thumbs: Thumbs | None = None) -> Fused:
-    """Return the posterior of every item and the reliability of every rater. See `caif.raters.model` for the model."""
-    from caif.raters.model import fitted
+def fuse(votes: Votes, items: Items, thumbs: Thumbs | None = None, cap: float | None = None) -> Fused:
+    """Return the posterior of every item and the reliability of every rater; `caif.raters.model` has the model.
 
-    return fitted(votes, items, thumbs)
+    `cap` is what the labels of one rater weigh at most, together. Nothing is random.
+    """
+    from caif.raters.labels import problem, scaled
+    from caif.raters.model import fit
+    from caif.raters.table import fused
+
+    task = problem(votes, items._replace(features=scaled(items.features)), thumbs, cap)
+    return fused(task, fit(task))
