@@ -66,7 +66,7 @@ def inspect(
     from caif.feedback.survey import survey
 
     chosen = _choose(file, format, option, (map, up, down))
-    found = survey(_followed(chosen.reader(file)))
+    found = survey(_followed(chosen.rows(file)))
     table = {"file": str(file), "format": chosen.format, "why": chosen.why, **found.table}
     print(json.dumps(table)) if as_json else _print_survey(table, found)
     if not found.tally.usable:
@@ -110,7 +110,7 @@ def import_(
     for written in (out, aside(out)):
         refuse_existing(written, force=force)
     chosen = _choose(file, format, option, (map, up, down), salt_env)
-    tally = bring(_followed(chosen.reader(file)), file, out, what)
+    tally = bring(_followed(chosen.rows(file)), file, out, what)
     thumbs = f"{counted(tally.thumbs, 'thumb')} ({tally.up:,} up, {tally.down:,} down)"
     line(f"{out}: {thumbs} and {counted(tally.pairs, 'pair')}, read as {chosen.format} ({chosen.why})")
     if unusable := tally.problems.counts.total():

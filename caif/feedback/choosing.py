@@ -1,11 +1,12 @@
 """Which reader a file wants: the one that is named, or the one whose keys its first rows surely have."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from caif.data import Preference, Rating, Rejected
 from caif.errors import CaifError
-from caif.formats.recognise import recognise
+from caif.formats.recognise import hinted, recognise
 from caif.hookspecs import Reader
 from caif.options import defaults
 from caif.plugins import Plugins
@@ -22,6 +23,10 @@ class Chosen(NamedTuple):
     reader: Reader
     salted: bool | None
     """Whether raters are hashed with a salt of one's own; None where the format hashes none."""
+
+    def rows(self, path: Path) -> Iterable[Rating | Preference | Rejected]:
+        """Return the rows of a file; an error about a file that looks like another format's says so."""
+        return hinted(self.reader(path), path, self.format)
 
 
 def choose(plugins: Plugins, path: Path, named: str, options: Mapping[str, Any], salt: str = "") -> Chosen:

@@ -68,7 +68,9 @@ def test_the_same_find_has_the_same_placeholder_throughout_a_conversation():
     assert mask("+49-30-1234567") == ("<phone-1>", ["phone"])
 
 
-PIECES = st.sampled_from([*(said for all_said in PERSONAL.values() for said in all_said), *INNOCENT, " ", "-", ".", "1", "+", "@", "a"])
+PIECES = st.sampled_from(
+    [*(said for all_said in PERSONAL.values() for said in all_said), *INNOCENT, " ", "-", ".", "1", "+", "@", "a"]
+)
 TEXTS = st.lists(PIECES | st.text(max_size=4), max_size=8).map("".join) | st.text("0123456789 +-.:@()abZ/", max_size=60)
 
 
@@ -81,7 +83,9 @@ def test_a_masked_text_holds_nothing_more_and_is_not_changed_again(text):
 
 
 @settings(deadline=None)
-@given(said=st.lists(st.sampled_from([one for all_said in PERSONAL.values() for one in all_said]), min_size=1, max_size=5))
+@given(
+    said=st.lists(st.sampled_from([one for all_said in PERSONAL.values() for one in all_said]), min_size=1, max_size=5)
+)
 def test_nothing_of_what_was_planted_is_left(said):
     """Told by the values themselves, not by the patterns that found them."""
     text = masked(" and then ".join(said))

@@ -11,7 +11,13 @@ from caif.feedback.scrub import Scrubbed, scrub
 from caif.formats.jsonl import Line
 
 ANN, PHONE = "ann@example.org", "+49 30 1234567"
-THUMB = {"prompt": f"I am {ANN}", "completion": f"Call {PHONE}, {ANN}", "up": True, "rater": "user-1", "raw": "in.jsonl:3"}
+THUMB = {
+    "prompt": f"I am {ANN}",
+    "completion": f"Call {PHONE}, {ANN}",
+    "up": True,
+    "rater": "user-1",
+    "raw": "in.jsonl:3",
+}
 
 
 def run(*rows):
@@ -23,12 +29,20 @@ def run(*rows):
 
 def test_every_text_at_any_depth_is_masked_and_counted_by_kind_and_field():
     """Lists count under the name of the list; what is no text, and the order of keys, stays."""
-    talk = [{"role": "user", "content": ANN}, {"role": "assistant", "content": "Hi"}, {"role": "user", "content": PHONE}]
+    talk = [
+        {"role": "user", "content": ANN},
+        {"role": "assistant", "content": "Hi"},
+        {"role": "user", "content": PHONE},
+    ]
     (row,), report = run({"up": True, "prompt": talk, "n": [1, None, {"deep": [ANN]}]})
     assert list(row) == ["up", "prompt", "n"]
     assert [message["content"] for message in row["prompt"]] == ["<email-1>", "Hi", "<phone-1>"]
     assert row["n"] == [1, None, {"deep": ["<email-1>"]}]
-    assert dict(report.found) == {("email", "prompt.content"): 1, ("phone", "prompt.content"): 1, ("email", "n.deep"): 1}
+    assert dict(report.found) == {
+        ("email", "prompt.content"): 1,
+        ("phone", "prompt.content"): 1,
+        ("email", "n.deep"): 1,
+    }
 
 
 def test_placeholders_are_one_conversations():
@@ -37,7 +51,13 @@ def test_placeholders_are_one_conversations():
         {"prompt": f"x@y.org {ANN}", "conversation": "a"}, {"prompt": ANN, "conversation": "a"},
         {"prompt": ANN, "conversation": "b"}, {"prompt": ANN}, {"completion": f"z@z.org {ANN}", "prompt": ANN},
     )  # fmt: skip
-    assert [row["prompt"] for row in rows] == ["<email-1> <email-2>", "<email-2>", "<email-1>", "<email-1>", "<email-1>"]
+    assert [row["prompt"] for row in rows] == [
+        "<email-1> <email-2>",
+        "<email-2>",
+        "<email-1>",
+        "<email-1>",
+        "<email-1>",
+    ]
     assert rows[4]["completion"] == "<email-2> <email-1>"
 
 
@@ -51,14 +71,22 @@ def test_two_raters_with_addresses_for_names_stay_two():
 
 
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.sampled_from([ANN, PHONE, f"to {ANN}", "1.2.3"]),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=8)
+    | st.sampled_from([ANN, PHONE, f"to {ANN}", "1.2.3"]),
     lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text(max_size=3), below, max_size=3),
     max_leaves=8,
 )
 
 
 @settings(deadline=None)
-@given(rows=st.lists(st.dictionaries(st.sampled_from(["prompt", "completion", "conversation", "rater", "x"]), VALUES), max_size=4))
+@given(
+    rows=st.lists(
+        st.dictionaries(st.sampled_from(["prompt", "completion", "conversation", "rater", "x"]), VALUES), max_size=4
+    )
+)
 def test_scrubbing_twice_is_scrubbing_once(rows):
     """Nothing is found in what was scrubbed, whatever the rows hold, and their shape stays."""
     once, report = run(*rows)
