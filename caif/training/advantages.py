@@ -14,7 +14,8 @@ from torch import Tensor
 from caif.sections.rl import Aggregation
 
 TINY = 1e-8
-"""A smaller spread is rounding."""
+ROUNDING = 1e-12
+"""A spread of so small a part of the values themselves is none."""
 SHARPNESS = 4.0
 
 
@@ -44,7 +45,8 @@ def standardised(values: Tensor, floor: Tensor) -> Tensor:
     centred = values - values.nanmean(1, keepdim=True)
     known = (~values.isnan()).sum(1, keepdim=True)
     spread = (centred.square().nansum(1, keepdim=True) / (known - 1).clamp(min=1)).sqrt()
-    return centred / torch.maximum(spread, floor.clamp(min=TINY))
+    equal = spread <= ROUNDING * values.abs().nan_to_num(0.0).amax(1, keepdim=True)
+    return torch.where(equal, 0.0 * centred, centred) / torch.maximum(spread, floor.clamp(min=TINY))
 
 
 def normalize_then_sum(rewards: Tensor, terms: Terms) -> Tensor:
