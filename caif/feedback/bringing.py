@@ -38,8 +38,8 @@ def bring(rows: Iterable[Rating | Preference | Rejected], path: Path, out: Path,
     put_aside: Put | None = None
     with ExitStack() as stack:
         put, raw = stack.enter_context(rows_of(out)), stack.enter_context(closing(Raw(path)))
-        checked_rows: Iterable[Rating | Preference | Rejected] = at_least_one(rows, path, "feedback")
-        for row in checked_rows:
+        counted: Iterable[Rating | Preference | Rejected] = at_least_one(rows, path, "feedback")
+        for row in counted:
             tally.add(row)
             if not isinstance(row, Rejected):
                 put(as_line(row))

@@ -40,7 +40,9 @@ def choose(plugins: Plugins, path: Path, named: str, options: Mapping[str, Any],
     try:
         reader = plugins.make(FORMATS, format, given, Path())
     except CaifError as error:
-        raise CaifError(error.message, f"tell it with --option {needs}") from None if needs else error
+        if needs:
+            raise CaifError(error.message, f"tell it with --option {needs}") from None
+        raise
     return Chosen(format, why, reader, ("salt" in given) if salts else None)
 
 
