@@ -15,7 +15,8 @@ from caif.formats.rows import json_rows
 from caif.formats.talk import said
 from caif.hookspecs import Reader
 
-ROOT = "00000000-0000-0000-0000-000000000000"
+NOBODY = (None, "", "00000000-0000-0000-0000-000000000000")
+"""What stands for the parent of a first message."""
 POLARITY = {"thumbsUp": True, "thumbsDown": False}
 KEPT = (
     "messageId", "parentMessageId", "conversationId", "isCreatedByUser", "text", "content", "feedback", "user", "createdAt",
@@ -31,7 +32,7 @@ def librechat(objective: str = "helpfulness", salt: str = "caif") -> Reader:
         for item in json_rows(path):
             if isinstance(item, Rejected):
                 yield item
-            elif isinstance(name := item.row.get("messageId"), str):
+            elif isinstance(name := item.row.get("messageId"), str) and name not in NOBODY:
                 held[name] = Line(item.where, {key: item.row[key] for key in KEPT if key in item.row})
             else:
                 yield Rejected(where=item.where, reason="no messageId")
@@ -73,7 +74,7 @@ def _path(held: Mapping[str, Line], name: str) -> list[Message]:
     """Return the messages from the first one to this one, by their parents."""
     path, seen = list[Message](), set[str]()
     at: Any = name
-    while at not in (None, "", ROOT):
+    while at not in NOBODY:
         if not isinstance(at, str) or at not in held:
             raise Unusable("the chat is broken off before its first message")
         if at in seen:

@@ -60,6 +60,20 @@ def test_an_empty_file_is_an_error(write, context):
         list(thumbs(write("in.jsonl", "\n\n"))(context))
 
 
+def test_a_table_of_a_header_alone_is_an_error_too(write, context):
+    """With the exit code of wrong input, and not an error of Python's."""
+    reader = {"map": {"prompt": "q", "response": "a", "rating": "r"}, "up": (1,), "down": (0,)}
+    with pytest.raises(CaifError, match=r"in\.csv: no usable rows; put feedback in it") as raised:
+        list(thumbs(write("in.csv", "q,a,r\n"), format="table", reader=reader)(context))
+    assert raised.value.code == 2
+
+
+def test_the_export_of_another_product_is_named(golden, context):
+    """In the one line that says what is wrong."""
+    with pytest.raises(CaifError, match="no usable rows; it looks like vercel: rows of vercel.jsonl have"):
+        list(thumbs(golden("vercel.jsonl"), format="librechat")(context))
+
+
 def test_only_thumbs_up_give_only_thumbs_up(write, context):
     """No pair and no thumb down is invented to go with them."""
     path = write("in.jsonl", "".join(f'{{"prompt": "p", "completion": "c{n}", "up": true}}\n' for n in range(9)))
