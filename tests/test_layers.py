@@ -16,7 +16,7 @@ HEAVY_IN_FUNCTIONS = {
 }  # fmt: skip
 HEAVY_AT_ONCE = ("training", "models.pack", *(f"models.kernel.{name}" for name in ("attention", "decoding", "head", "scoring")))
 """torch through and through: nothing else imports these but inside a function."""
-PLAIN = {"content", "data", "text", "hookspecs", "config", "constitution", "judge", "errors"}
+PLAIN = {"content", "data", "text", "hookspecs", "config", "constitution", "critic", "judge", "errors"}
 
 
 class Import(NamedTuple):

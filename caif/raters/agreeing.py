@@ -82,7 +82,7 @@ def ac1(sums: Any) -> Any:
 def between(item: Ints, rater: Ints, side: Ints, seed: int = 0, draws: int = DRAWS) -> list[dict[str, Any]]:
     """Return Cohen's kappa of every two of the busiest raters, with how often each said 1 of what both judged."""
     item, rater, side = _first(item, rater, side)
-    busiest: list[int] = np.argsort(-np.bincount(rater), kind="stable")[:MOST] if len(rater) else []
+    busiest = [int(one) for one in np.argsort(-np.bincount(rater), kind="stable")[:MOST]]
     said = {
         int(one): dict(zip(item[rater == one].tolist(), side[rater == one].tolist(), strict=True)) for one in busiest
     }

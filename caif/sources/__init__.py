@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from caif.hookspecs import FeedbackSource, PromptSource, hookimpl
 from caif.sources.ai_labeler import ai_labeler
 from caif.sources.contrast import contrast
+from caif.sources.corrections import corrections
 from caif.sources.critique_revise import critique_revise
 from caif.sources.pairs import pairs
 from caif.sources.prompts import from_csv, from_dataset, from_hh_rlhf, from_jsonl, from_oasst, from_parquet
@@ -18,6 +19,7 @@ def caif_feedback_sources() -> Mapping[str, Callable[..., FeedbackSource]]:
     return {
         "ai-labeler": ai_labeler,
         "contrast": contrast,
+        "corrections": corrections,
         "critique-revise": critique_revise,
         "pairs": pairs,
         "refusal": refusal,
