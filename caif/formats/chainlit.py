@@ -33,15 +33,30 @@ class Steps(NamedTuple):
 
 
 def chainlit(steps: Path, objective: str = "helpfulness", salt: str = "caif") -> Reader:
-    """Read the thumbs. `steps` is the file of steps, or of whole threads with their `steps` in them."""
+    """Read the thumbs. `steps` is the file of steps, or of whole threads with their `steps` in them.
+
+    Where steps carry their `feedback` themselves, that file is both.
+    """
 
     def read(path: Path) -> Iterator[Rating | Rejected]:
-        held, turned_away = by_id(steps, within="steps")
+        held, turned_away = by_id(any_rows(steps), steps, within="steps")
         yield from turned_away
         known = Steps(held, _threads(held))
-        yield from each(any_rows(path), lambda line: iter([_rating(line, known, objective, salt)]))
+
+        def make(line: Line) -> Iterator[Rating | Rejected]:
+            yield from each(_feedback(line), lambda one: iter([_rating(one, known, objective, salt)]))
+
+        yield from each(any_rows(path), make)
 
     return read
+
+
+def _feedback(line: Line) -> list[Line]:
+    """Return the feedback that a row is, or that the steps of a thread carry themselves."""
+    if not isinstance(steps := line.row.get("steps"), list):
+        return [line]
+    rated_steps = [step for step in steps if isinstance(step, dict) and isinstance(step.get("feedback"), dict)]
+    return [Line(line.where, {"forId": step.get("id"), **step["feedback"]}) for step in rated_steps]
 
 
 def _rating(line: Line, steps: Steps, objective: str, salt: str) -> Rating:

@@ -151,6 +151,8 @@ def pair(preferred: str, other: str) -> tuple[str, str]:
 
 def hashed(what: str, name: object, salt: str) -> str:
     """Return a name by which someone or something is known again but not found; "" for no name."""
+    if isinstance(name, float) and name.is_integer():
+        name = int(name)  # a column of numbers with gaps in it is one of floats
     known = isinstance(name, (str, int)) and not isinstance(name, bool) and name != ""
     return f"{what}-{digest([salt, str(name)])[:16]}" if known else ""
 

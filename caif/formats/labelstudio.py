@@ -28,8 +28,6 @@ from caif.formats.polarity import Marks, Polarity, polarity
 from caif.formats.rows import json_rows
 from caif.hookspecs import Reader
 
-SIDES = ("left", "right")
-
 
 def label_studio(
     prompt: str = "prompt",

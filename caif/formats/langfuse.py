@@ -13,7 +13,7 @@ from caif.data import Rating, Rejected
 from caif.formats.fields import Unusable, because, each, hashed, origin, prompt_of, rated
 from caif.formats.jsonl import Line
 from caif.formats.polarity import Marks, Polarity, polarity
-from caif.formats.rows import Records, any_rows, by_id, found
+from caif.formats.rows import Records, any_rows, by_id, found, json_rows
 from caif.formats.talk import answered, asked
 from caif.hookspecs import Reader
 
@@ -36,7 +36,7 @@ def langfuse(
     marks = polarity(up, down) if up or down else None
 
     def read(path: Path) -> Iterator[Rating | Rejected]:
-        held, turned_away = by_id(traces, within="observations")
+        held, turned_away = by_id(json_rows(traces), traces, within="observations")
         yield from turned_away
 
         def make(line: Line) -> Iterator[Rating]:

@@ -16,7 +16,7 @@ from caif.data import Message, Preference, Rating, Rejected
 from caif.formats.fields import Unusable, because, each, hashed, kind, origin, pair, prompt_of, rated
 from caif.formats.jsonl import Line
 from caif.formats.polarity import Marks, Polarity, mark, polarity
-from caif.formats.rows import Records, any_rows, by_id, found
+from caif.formats.rows import Records, any_rows, by_id, found, json_rows
 from caif.formats.talk import answered, asked
 from caif.hookspecs import Reader
 
@@ -46,7 +46,7 @@ def langsmith(
     marks = polarity(up, down)
 
     def read(path: Path) -> Iterator[Rating | Preference | Rejected]:
-        held, turned_away = by_id(runs)
+        held, turned_away = by_id(json_rows(runs), runs)
         yield from turned_away
         setting, groups = Setting(held, marks, objective, salt), defaultdict[str, list[Line]](list)
 

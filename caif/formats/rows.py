@@ -1,6 +1,6 @@
 """Rows of a file, whatever it is written as: JSON lines, a JSON array, CSV with a header, or Parquet."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,22 +35,22 @@ def begin(path: Path) -> bytes:
         return handle.read(MAX_ROW).removeprefix(b"\xef\xbb\xbf").lstrip()
 
 
-def by_id(path: Path, key: str = "id", within: str = "") -> tuple[Records, list[Rejected]]:
+def by_id(rows: Iterable[Line | Rejected], path: Path, within: str = "") -> tuple[Records, list[Rejected]]:
     """Return the rows of a file by their id, and what could not be read. `within` names lists of further such rows.
 
     They are held in memory: feedback names its texts in no order.
     """
     held, turned_away = Records(), list[Rejected]()
-    for item in any_rows(path):
+    for item in rows:
         if isinstance(item, Rejected):
             turned_away.append(item)
             continue
         nested = item.row.get(within) if within else None
         for row in (item.row, *(nested if isinstance(nested, list) else ())):
-            if isinstance(row, dict) and isinstance(row.get(key), (str, int)):
-                held[str(row[key])] = row
+            if isinstance(row, dict) and isinstance(row.get("id"), (str, int)):
+                held[str(row["id"])] = row
     if not held:
-        raise CaifError(f"{path}: no row has a {key!r}", "is this the file of the texts?")
+        raise CaifError(f"{path}: no row has an id", "is this the file of the texts, as JSON?")
     return held, turned_away
 
 

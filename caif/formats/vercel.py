@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from caif.data import Rating, Rejected
-from caif.formats.fields import Unusable, each, hashed, kind, origin, prompt_of, rated, required, seconds
+from caif.formats.fields import Unusable, decoded, each, hashed, kind, origin, prompt_of, rated, required, seconds
 from caif.formats.jsonl import Line
 from caif.formats.rows import any_rows, by_id, found
 from caif.formats.talk import messages as messages_of
@@ -22,7 +22,7 @@ def vercel(messages: Path, objective: str = "helpfulness", salt: str = "caif") -
     """Read the votes. `messages` is the file of messages, or of whole chats with their `messages` in them."""
 
     def read(path: Path) -> Iterator[Rating | Rejected]:
-        held, turned_away = by_id(messages, within="messages")
+        held, turned_away = by_id(any_rows(messages), messages, within="messages")
         yield from turned_away
         chats = defaultdict[str, list[dict[str, Any]]](list)
         for message in held.values():
@@ -60,4 +60,4 @@ def _rating(
 
 def _parts(message: Mapping[str, Any]) -> Any:
     """Return a message's parts, or its content as older versions of the template had it."""
-    return message["parts"] if "parts" in message else message.get("content")
+    return decoded(message["parts"], "parts") if "parts" in message else message.get("content")

@@ -51,7 +51,7 @@ def test_reasons_are_joined():
 def test_a_name_is_known_again_by_its_salt_alone():
     """1 and "1" are one user; true is none."""
     assert hashed("user", "ann", "s") == hashed("user", "ann", "s") != hashed("user", "ann", "t")
-    assert hashed("user", 1, "s") == hashed("user", "1", "s")
+    assert hashed("user", 1, "s") == hashed("user", "1", "s") == hashed("user", 1.0, "s")
     assert [hashed("user", nobody, "s") for nobody in (None, "", True, [], {}, 1.5)] == [""] * 6
 
 

@@ -46,6 +46,36 @@ def test_what_is_broken_in_the_file_of_texts_is_counted_too(name, tmp_path):
     ]
 
 
+def test_threads_that_carry_their_feedback_are_both_files(write):
+    """As Chainlit's data layer returns a thread."""
+    said = [
+        ("s-1", "user_message", "Why?", None),
+        ("s-2", "assistant_message", "So.", {"id": "f", "forId": "s-2", "value": 0}),
+    ]
+    steps = [
+        {"id": i, "threadId": "t", "type": kind, "output": text, "feedback": thumb} for i, kind, text, thumb in said
+    ]
+    path = write("threads.jsonl", json.dumps({"id": "t", "userId": "u", "steps": steps}))
+    (row,) = caif_feedback_formats()["chainlit"](steps=path)(path)
+    assert (row.prompt.text, row.completion, row.up, row.origin.raw) == ("Why?", "So.", False, "f")
+    assert row.rater.startswith("user-")
+
+
+def test_json_in_the_cells_of_a_table_is_not_taken_for_what_was_said(write):
+    """Traces are read from JSON alone, and parts of messages are never text."""
+    for name in ("langsmith", "langfuse"):
+        table = write("texts.csv", 'id,inputs,input\nr-1,"{""question"": ""Why?""}",x\n')
+        with pytest.raises(CaifError, match="texts.csv: no row has an id; is this the file of the texts, as JSON"):
+            list(caif_feedback_formats()[name](**{TWO[name]: table})(EXPORTS[name].path))
+    parts = json.dumps([{"type": "text", "text": "Why?"}]).replace('"', '""')
+    answer = parts.replace("Why", "So")
+    table = write("messages.csv", f'id,chatId,role,parts\nv-1,c,user,"{parts}"\nv-2,c,assistant,"{answer}"\n')
+    (row,) = caif_feedback_formats()["vercel"](messages=table)(
+        write("votes.jsonl", '{"messageId": "v-2", "isUpvoted": true}')
+    )
+    assert (row.prompt.text, row.completion) == ("Why?", "So?")
+
+
 def test_changed_texts_make_other_feedback(tmp_path):
     """A run reads anew when the second file changes, not only when the first one does; its path starts at the run file."""
     for file in ("chainlit.jsonl", "chainlit_steps.jsonl"):
