@@ -11,7 +11,7 @@ from typing import Any, TextIO
 from caif.data import Rejected
 from caif.errors import CaifError, nearest
 from caif.formats.jsonl import MAX_ROW, Line
-from caif.formats.unpacking import opened
+from caif.formats.unpacking import cap, opened, within
 
 BATCH = 256
 
@@ -72,6 +72,7 @@ def parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[Line]:
     try:
         with pq.ParquetFile(_there(path)) as file:
             _present(path, columns, file.schema_arrow.names)
+            within(cap(path), path, sum(file.metadata.row_group(n).total_byte_size for n in range(file.num_row_groups)))
             yield from _arrow_rows(file.iter_batches(BATCH, columns=list(columns)), path.name)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise CaifError(_one_line(f"{path}: not valid Parquet: {error}"), "fetch the file again") from None

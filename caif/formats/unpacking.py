@@ -24,6 +24,7 @@ REFUSED = {
 }  # fmt: skip
 """What is not unpacked: archives, and what is packed inside of what is packed."""
 HEAD = 8
+CHUNK = 1 << 16
 
 
 class _Capped(io.RawIOBase):
@@ -38,10 +39,7 @@ class _Capped(io.RawIOBase):
     def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]
         piece = self._source.read(len(buffer))
         self._total += len(piece)
-        if self._total > self._cap:
-            raise CaifError(
-                f"{self._path}: unpacks to more than {self._cap} bytes", "is this a data file? Unpack it yourself"
-            )
+        within(self._cap, self._path, self._total)
         buffer[: len(piece)] = piece
         return len(piece)
 
@@ -60,7 +58,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
                 yield plain
                 return
             source = stack.enter_context(_gzip(plain) if head.startswith(GZIP) else _zstd(plain))
-            unpacked = io.BufferedReader(_Capped(source, path, cap(path)))
+            unpacked = io.BufferedReader(_Capped(source, path, cap(path)), CHUNK)
             _refuse(path, "unpacks to", unpacked.peek(HEAD))
             yield unpacked
     except (EOFError, zlib.error, gzip.BadGzipFile):
@@ -71,8 +69,13 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         raise CaifError(f"{path}: cannot be read: {error.strerror}", "check the file and its permissions") from None
 
 
+def within(cap: int, path: Path, total: int) -> None:
+    """Refuse a file that unpacks to more bytes than this."""
+    if total > cap:
+        raise CaifError(f"{path}: unpacks to more than {cap} bytes", "is this a data file? Unpack it yourself")
+
+
 def cap(path: Path) -> int:
-    """Return the most bytes that may come out of a packed file."""
     return min(MAX_UNPACKED, max(FREE_UNPACKED, MAX_RATIO * path.stat().st_size))
 
 

@@ -20,7 +20,8 @@ from caif.feedback.scrub import Scrubbed, scrub
 from caif.formats.caif_rows import caif_rows
 from caif.formats.jsonl import lines
 
-WORDS = "the of water light 42 price road paper 3.11 metal answer people larger 2024-01-02 because then".split()
+_TEXT = "the of water light 42 price road paper 3.11 metal answer people larger 2024-01-02 because then"
+WORDS = _TEXT.split()
 
 
 class Took(NamedTuple):

@@ -3,6 +3,7 @@
 import gzip
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from caif.data import Rejected
@@ -10,7 +11,7 @@ from caif.errors import CaifError
 from caif.formats import unpacking
 from caif.formats.json_array import records
 from caif.formats.jsonl import lines
-from caif.formats.tables import csv_rows
+from caif.formats.tables import csv_rows, parquet_rows
 from caif.formats.unpacking import opened
 
 GOOD = b'{"n": 1}\n'
@@ -63,6 +64,14 @@ def test_the_cap_holds_for_every_reader(write, pack, read, content, monkeypatch)
     with pytest.raises(CaifError, match="in.file: unpacks to more than 200000 bytes"):
         list(read(write("in.file", pack(content))))
     assert list(read(write("plain.file", content)))
+
+
+def test_a_parquet_file_that_unpacks_out_of_all_proportion_is_refused_before_it_is_read(tmp_path):
+    """Its own figures say what it unpacks to."""
+    path = tmp_path / "in.parquet"
+    pq.write_table(pa.table({"a": ["0" * 900_000] * 100}), path, compression="zstd", use_dictionary=False)
+    with pytest.raises(CaifError, match="in.parquet: unpacks to more than 64000000 bytes"):
+        next(iter(parquet_rows(path, ["a"])))
 
 
 @PACKED
