@@ -1,5 +1,6 @@
 """The command `caif review`: people's word on the answers of a run, or of a feedback file."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,7 +12,7 @@ from caif.exits import guarded
 if TYPE_CHECKING:
     from caif.data import Preference, Rating, Rejected
     from caif.review.material import Material
-    from caif.review.session import Summary
+    from caif.review.session import Review, Summary
 
 What = Annotated[
     str, typer.Argument(metavar="WHAT", help="A run (its file, name or folder), or a file as FORMAT:PATH.")
@@ -67,17 +68,16 @@ def review(
     caif review pairs.jsonl --gold known.jsonl
     caif review hh-rlhf:pairs.jsonl -o votes.jsonl
     """
-    from rich.console import Console
-
-    from caif.cli.screen import go_through, keyboard
     from caif.errors import CaifError
     from caif.review import items, material, unsure, votes
-    from caif.review.serve import serve
     from caif.review.session import Review
-    from caif.terminal import Terminal, line
+    from caif.terminal import Terminal
 
-    tell = Terminal()
+    tell, ask = Terminal(), _on_a_page(port) if web else _here
     source, place = _material(what, home)
+    name = _name(rater) if rater else votes.rater_of(home)
+    file = out or place / f"{name}.jsonl"
+    source = source._replace(people=[*source.people, *material.votes_of_others(place, file)])
     question = material.question(source.law, objective)
     asked = source.pairs()
     if order == "useful" and source.reward:
@@ -90,17 +90,32 @@ def review(
     if not found:
         what_kind = "answers" if thumbs else "pairs of different answers"
         raise CaifError(f"{what}: there are no {what_kind} to review", "run it until [sample], or take --thumbs")
-    name = _name(rater) if rater else votes.rater_of(home)
-    file = out or place / f"{name}.jsonl"
     with votes.opened(file, name) as opened:
         session = Review(items.with_gold(found, known, gold_share, seed)[:limit], opened, question, seed)
         try:
-            if web:
-                serve(session, port, line)
-            else:
-                go_through(session, Console(highlight=False), keyboard())
+            ask(session)
         finally:
             _print(session.summary(), file, thumbs=thumbs)
+
+
+def _here(session: "Review") -> None:
+    from rich.console import Console
+
+    from caif.cli.screen import go_through, keyboard
+
+    go_through(session, Console(highlight=False), keyboard())
+
+
+def _on_a_page(port: int) -> "Callable[[Review], None]":
+    from caif.errors import CaifError
+    from caif.terminal import line
+
+    try:
+        from caif.review.serve import bound, serve
+    except ModuleNotFoundError as error:
+        raise CaifError(f"--web needs {error.name}", "pip install 'caif[web]'") from None
+    at = bound(port)
+    return lambda session: serve(session, at, line)
 
 
 def _material(what: str, home: Path) -> "tuple[Material, Path]":

@@ -98,7 +98,7 @@ def _show(review: Review, one: Item, console: Console) -> None:
         column.ratio = 1
     console.print(grid)
     keys = "   ".join(f"{choice.keys[0]} {choice.label.lower()}" for choice in choices(one))
-    console.print(_text(f"{keys}   {OTHERS}", "dim"))
+    console.print(_text(f"{keys}\n{OTHERS}", "dim"))
 
 
 def _say(console: Console, text: str) -> None:

@@ -68,6 +68,7 @@ SIGNS = (
     Sign("fine-grained", ("prediction 1", "prediction 2", "preference")),
     Sign("icai", ("text_a", "text_b", "preferred_text")),
     Sign("llmbar", ("output_1", "output_2", "label")),
+    Sign("reviews", ("vote", "rater", "at"), 0.99),
     Sign("caif", ("prompt", "completion", "up")),
     Sign("caif", ("prompt", "chosen", "rejected", "rater")),
     Sign("trl-unpaired", ("prompt", "completion", "label")),

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from caif.constitution import Constitution
 from caif.data import Comparison, Preference, Prompt, Rating, Rejected
 from caif.errors import CaifError, nearest
+from caif.formats.reviews import reviews
 from caif.report.gather import gather
 from caif.review.items import Item, Opinion, compared, opinions, pairs, thumbs
 from caif.review.session import Question
@@ -58,6 +59,12 @@ def of_rows(rows: Iterable[Preference | Rating | Rejected]) -> Material:
     answers += [(row.prompt, row.completion) for row in usable if isinstance(row, Rating)]
     people: list[Preference | Rating] = [row for row in usable if isinstance(row, Rating) or not row.principle]
     return Material(answers, list(map(_comparison, both)), said, people)
+
+
+def votes_of_others(folder: Path, own: Path) -> list[Preference | Rating]:
+    """Return what other raters of the same review have said so far, so that raters see different items first."""
+    files = [file for file in sorted(folder.glob("*.jsonl")) if file != own]
+    return [row for file in files for row in reviews()(file) if not isinstance(row, Rejected)]
 
 
 def _comparison(row: Preference) -> Comparison:

@@ -5,37 +5,35 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 
+import uvicorn
+
 from caif.errors import CaifError
 from caif.review.session import Review
+from caif.review.web import app
 
 LOOPBACK = "127.0.0.1"
 
 
-def serve(review: Review, port: int, tell: Callable[[str], None]) -> None:
-    """Serve until Ctrl-C, which is how it ends. Port 0 is any that is free; the address is told with its token."""
+def bound(port: int) -> socket.socket:
+    """Return a socket of this machine alone; port 0 is any that is free."""
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        import uvicorn
+        made.bind((LOOPBACK, port))
+    except OSError as error:
+        made.close()
+        raise CaifError(f"--port {port}: {error.strerror}", "leave it out, and a free one is taken") from None
+    return made
 
-        from caif.review.web import app
-    except ModuleNotFoundError as error:
-        raise CaifError(f"--web needs {error.name}", "pip install caif[web]") from None
-    with _bound(port) as bound, suppress(KeyboardInterrupt):
-        port, token = bound.getsockname()[1], secrets.token_urlsafe(24)
+
+def serve(review: Review, at: socket.socket, tell: Callable[[str], None]) -> None:
+    """Tell the address with its token, and serve until Ctrl-C, which is how it ends."""
+    with at, suppress(KeyboardInterrupt):
+        port, token = at.getsockname()[1], secrets.token_urlsafe(24)
         config = uvicorn.Config(
             app(review, token, port), log_level="error", access_log=False, server_header=False, lifespan="off",
             timeout_graceful_shutdown=1,
         )  # fmt: skip
         tell(f"Review at http://{LOOPBACK}:{port}/?token={token}")
         tell("It is for this machine and for you alone. Ctrl-C ends the review; every vote is on the disk already.")
-        uvicorn.Server(config).run(sockets=[bound])
-
-
-def _bound(port: int) -> socket.socket:
-    bound = socket.socket()
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        bound.bind((LOOPBACK, port))
-    except OSError as error:
-        bound.close()
-        raise CaifError(f"--port {port}: {error.strerror}", "leave it out, and a free one is taken") from None
-    return bound
+        uvicorn.Server(config).run(sockets=[at])

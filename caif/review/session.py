@@ -12,6 +12,8 @@ from caif.review.items import Item
 from caif.review.votes import Votes
 
 MAX_COMMENT = 10_000
+TOLD = {"pair": "decided", "tie": "tied", "both_bad": "both bad", "skip": "skipped", "thumb": "down"}
+"""What each kind of vote is counted as in the end; a thumb that is not down is up."""
 
 
 class Question(NamedTuple):
@@ -91,13 +93,9 @@ class Review:
             for line, one in judged if one.leaning is not None and one.leaning != 0.5
         ]  # fmt: skip
         return Summary(
-            dict(Counter(_told(str(line["vote"]), line.get("up")) for line in said)),
+            dict(Counter("up" if line.get("up") else TOLD[line["vote"]] for line in said)),
             len(self.items) - len(said),
             share(gold["right"], gold["right"] + gold["wrong"]),
             gold["open"],
             share(sum(agreed), len(agreed)),
         )
-
-
-def _told(kind: str, up: object) -> str:
-    return ("up" if up else "down") if kind == "thumb" else kind.replace("_", " ")

@@ -111,4 +111,8 @@ def rater_of(home: Path) -> str:
             new.write(os.urandom(16).hex())
     except FileExistsError:
         pass
-    return f"rater-{digest([file.read_text(encoding='ascii'), getpass.getuser()])[:16]}"
+    try:
+        account = getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number that has no name
+        raise CaifError("this account has no name to make a rater of", "name one with --rater") from None
+    return f"rater-{digest([file.read_text(encoding='ascii'), account])[:16]}"

@@ -103,7 +103,7 @@ async def form(request: Request) -> dict[str, str]:
         fields = parse_qs(body.decode("utf-8", "replace"), errors="replace", max_num_fields=MAX_FIELDS)
     except ValueError:
         return {}
-    return {name: values[-1] for name, values in fields.items()}
+    return {name: values[-1].replace("\r\n", "\n") for name, values in fields.items()}
 
 
 def page(review: Review, template: str) -> HTMLResponse:

@@ -8,16 +8,17 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import hypothesis
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from questions import Begin, pair, thumb
 
-from caif.data import Preference, Rating, Rejected
+from caif.data import Preference, Prompt, Rating, Rejected
 from caif.errors import CaifError
 from caif.formats.reviews import reviews
 from caif.plugins import load
-from caif.review.items import Item
+from caif.review.items import Item, item
 from caif.review.session import Question, Review
 from caif.review.votes import opened, rater_of
 
@@ -56,6 +57,29 @@ def test_the_order_of_answers_is_the_raters_own_and_stays(begin: Begin) -> None:
     orders = [[begin(found, rater, seed).shown(one) for one in found] for rater, seed in (("a", 0), ("b", 0), ("a", 1))]
     assert orders[0] != orders[1] != orders[2] != orders[0]
     assert [begin(found, "a", 0).shown(one) for one in found] == orders[0]
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@given(texts, texts, texts, texts)
+def test_any_text_comes_back_as_it_was(tmp_path: Path, asked: str, one: str, other: str, comment: str) -> None:
+    """Line separators, quotes, control characters: what was voted on is what is read (RELIABILITY test 43)."""
+    hypothesis.assume(one != other)
+    file = tmp_path / "votes.jsonl"
+    file.unlink(missing_ok=True)
+    found = [item(Prompt.of(asked), one, other), item(Prompt.of(asked), one)]
+    with opened(file, "ada") as votes:
+        review = Review(found, votes, Question("o"))
+        review.say(found[0].id, "first")
+        review.say(found[1].id, "up", comment)
+        chosen, rejected = review.shown(found[0])
+    pair_row, thumb_row = told(file)
+    assert isinstance(pair_row, Preference)
+    assert isinstance(thumb_row, Rating)
+    assert (pair_row.prompt.text, pair_row.chosen, pair_row.rejected) == (asked, chosen, rejected)
+    assert (thumb_row.prompt.text, thumb_row.completion, thumb_row.reason) == (asked, one, comment.strip())
 
 
 def test_thumbs_carry_their_comment(begin: Begin, tmp_path: Path) -> None:
