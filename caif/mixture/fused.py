@@ -81,7 +81,9 @@ def _votes(pairs: Rows, item: Ints, first: Bools) -> Votes:
     said = pairs.column("probability").to_numpy()
     rater, principle, source = (pairs.column(name) for name in ("rater", "principle", "source"))
     voice = pc.if_else(pc.equal(rater, ""), source, rater)
-    voice = pc.if_else(pc.equal(principle, ""), voice, pc.binary_join_element_wise(voice, principle, "|"))
+    voice = pc.if_else(
+        pc.equal(principle, ""), voice, pc.binary_join_element_wise(voice, principle, pa.scalar("|", pa.large_string()))
+    )
     voices, raters = numbered(voice)
     sources, names = numbered(source)
     built = np.asarray(pc.or_(pc.not_equal(principle, ""), pc.equal(rater, BUILT)).to_numpy(), dtype=bool)

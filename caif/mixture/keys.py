@@ -4,12 +4,12 @@ A key is a digest of 16 bytes, so that no two different texts share one, and so 
 depends on content alone.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from caif.content import digest
@@ -22,26 +22,29 @@ KEY = pa.binary(16)
 def comparisons(rows: Rows) -> pa.ChunkedArray:
     """Return the keys of comparisons: a prompt with two answers, whichever of them was chosen."""
 
-    def said(prompt: dict[str, Any], chosen: str, rejected: str) -> str:
+    def said(prompt: str, chosen: str, rejected: str) -> str:
         first, second = sorted((chosen, rejected))
-        return f"{prompt['id']} {len(first)} {first}{second}"
+        return f"{prompt} {len(first)} {first}{second}"
 
-    return _keys(rows, ("prompt", "chosen", "rejected"), said)
+    return _keys(rows, lambda batch: (_prompt_ids(batch), batch.column("chosen"), batch.column("rejected")), said)
 
 
 def answers(rows: Rows, name: str) -> pa.ChunkedArray:
     """Return the keys of the answers in a column, each with its prompt."""
-    return _keys(rows, ("prompt", name), lambda prompt, text: f"{prompt['id']} {text}")
+    return _keys(rows, lambda batch: (_prompt_ids(batch), batch.column(name)), "{} {}".format)
 
 
 def openings(rows: Rows) -> pa.ChunkedArray:
-    """Return the keys of how conversations begin: the first message of the user."""
-    return _keys(rows, ("prompt",), lambda prompt: opening_of(prompt["messages"]))
+    """Return the keys of how conversations begin."""
+    return _keys(rows, lambda batch: (opening_texts(pc.struct_field(batch.column("prompt"), "messages")),), str)
 
 
-def opening_of(messages: Iterable[dict[str, str]]) -> str:
-    """Return the first message of the user."""
-    return next(message["content"] for message in messages if message["role"] == "user")
+def opening_texts(messages: pa.ListArray) -> pa.Array:
+    """Return the first message of the user in each conversation."""
+    flat, start = messages.flatten(), messages.offsets.to_numpy()
+    users = np.flatnonzero(pc.equal(pc.struct_field(flat, "role"), "user").to_numpy(zero_copy_only=False))
+    first = users[np.searchsorted(users, start[:-1] - start[0])]
+    return pc.struct_field(flat, "content").take(pa.array(first))
 
 
 def key(text: str) -> bytes:
@@ -61,10 +64,16 @@ def drawn(rows: Rows, seed: int, places: NDArray[np.int64]) -> NDArray[np.uint64
     return np.array([int(digest([seed, row])[:16], 16) for row in ids], dtype=np.uint64)
 
 
-def _keys(rows: Rows, names: tuple[str, ...], said: Callable[..., str]) -> pa.ChunkedArray:
-    def parts() -> Iterator[pa.Array]:
-        for batch in rows.table.select(names).to_batches(max_chunksize=BATCH):
-            columns = (batch.column(name).to_pylist() for name in names)
+def _keys(
+    rows: Rows, parts: Callable[[pa.RecordBatch], tuple[pa.Array, ...]], said: Callable[..., str]
+) -> pa.ChunkedArray:
+    def found() -> Iterator[pa.Array]:
+        for batch in rows.table.to_batches(max_chunksize=BATCH):
+            columns = (part.to_pylist() for part in parts(batch))
             yield pa.array([key(said(*values)) for values in zip(*columns, strict=True)], KEY)
 
-    return pa.chunked_array(parts(), KEY)
+    return pa.chunked_array(found(), KEY)
+
+
+def _prompt_ids(batch: pa.RecordBatch) -> pa.Array:
+    return pc.struct_field(batch.column("prompt"), "id")

@@ -12,7 +12,7 @@ from caif.data import Preference, Prompt
 from caif.mixture.boilerplate import BUILT
 from caif.mixture.fused import FUSED
 from caif.mixture.groups import connected
-from caif.mixture.keys import BATCH, key, opening_of, openings, ranks
+from caif.mixture.keys import BATCH, key, opening_texts, openings, ranks
 from caif.mixture.rows import Bools, Ints, Links, Rows, numbered
 from caif.mixture.thumbs import DERIVED
 
@@ -87,8 +87,8 @@ def _drawn(
     for rows in parts:
         mine = places[(places >= start) & (places < start + rows.size)]
         for n in range(0, len(mine), BATCH):
-            some = rows.column("prompt", "messages").take(pa.array(mine[n : n + BATCH] - start)).to_pylist()
-            drawn = [held_out(opening_of(messages), share, "combine", seed) for messages in some]
+            some = rows.column("prompt", "messages").take(pa.array(mine[n : n + BATCH] - start)).combine_chunks()
+            drawn = [held_out(text, share, "combine", seed) for text in opening_texts(some).to_pylist()]
             out += group[opening[mine[n : n + BATCH][drawn]]].tolist()
         start += rows.size
     return out
