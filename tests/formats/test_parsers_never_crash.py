@@ -4,6 +4,7 @@ import copy
 import json
 
 import pytest
+from damage import damage
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from readers import EXPORTS
@@ -30,11 +31,6 @@ OF_FILE = {
     "oasst.jsonl": ("oasst", "oasst ranks", "prompts: oasst"),
     "prompts.jsonl": ("prompts: jsonl", "prompts: jsonl by column"),
 }
-WORDS = st.sampled_from(
-    ["user", "assistant", "prompter", "m1", "m2", "\n\nHuman: a\n\nAssistant: b", "", "\ud800", "1"]
-)
-LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | WORDS
-VALUES = LEAVES | st.lists(LEAVES, max_size=2) | st.dictionaries(WORDS, LEAVES, max_size=2)
 EXAMPLES = 40
 """A file; 1000 of each were run when the readers were written."""
 quick = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -69,7 +65,7 @@ def test_a_row_with_any_of_its_values_replaced(file, golden, tmp_path, data):
     rows = _rows(golden(file))
     row = copy.deepcopy(data.draw(st.sampled_from(rows)))
     for _ in range(data.draw(st.integers(1, 3))):
-        _replace(row, data)
+        damage(row, data)
     path = tmp_path / "in.file"
     path.write_text(json.dumps([row]) if file.endswith(".json") else json.dumps(row), encoding="utf-8")
     for name in OF_FILE[file]:
@@ -86,22 +82,6 @@ def _rows(path):
             continue
         values.extend(value if isinstance(value, list) else [value])
     return [value for value in values if isinstance(value, dict)]
-
-
-def _replace(row, data):
-    """Go down at random and put any value where the way ends."""
-    here = row
-    while here:
-        key = (
-            data.draw(st.sampled_from(sorted(here)))
-            if isinstance(here, dict)
-            else data.draw(st.integers(0, len(here) - 1))
-        )
-        below = here[key]
-        if not below or not isinstance(below, (dict, list)) or data.draw(st.integers(0, 3)) == 0:
-            here[key] = data.draw(VALUES)
-            return
-        here = below
 
 
 @pytest.mark.parametrize("name", READERS)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from caif.errors import CaifError
 from caif.formats.fields import Unusable
 from caif.formats.polarity import mark, polarity
+from caif.plugins import load
 
 MARKS = st.booleans() | st.integers(-9, 9) | st.floats(-9, 9) | st.text(min_size=1, max_size=3).filter(str.strip)
 
@@ -68,3 +69,14 @@ def test_a_thumb_means_what_its_list_says(up, down, value):
         assert marks.thumb(value) is not swapped.thumb(value)
     except Unusable:
         assert mark(value) not in map(mark, up + down)
+
+
+def test_marks_of_a_run_file_keep_their_types():
+    """A list of numbers, texts and truths is neither made text nor made numbers on its way to the reader."""
+    map = {"prompt": "q", "response": "a", "rating": "r"}
+    options = {"map": map, "up": [1, "up", True], "down": [0, "1 of 5", False, 0.5]}
+    assert callable(load().make("caif_feedback_formats", "table", options))
+    with pytest.raises(CaifError, match="up and down both hold true"):
+        load().make("caif_feedback_formats", "table", options | {"down": [True]})
+    with pytest.raises(CaifError, match="table has no option 'mapp'; did you mean 'map'"):
+        load().make("caif_feedback_formats", "table", options | {"mapp": map})

@@ -4,6 +4,9 @@ import json
 import shutil
 
 import pytest
+from damage import damage
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from readers import DATA, EXPORTS
 
 from caif.data import Rejected
@@ -74,6 +77,22 @@ def test_json_in_the_cells_of_a_table_is_not_taken_for_what_was_said(write):
         write("votes.jsonl", '{"messageId": "v-2", "isUpvoted": true}')
     )
     assert (row.prompt.text, row.completion) == ("Why?", "So?")
+
+
+@pytest.mark.parametrize("name", TWO)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_damaged_texts_give_rows_or_one_line(name, tmp_path, data):
+    """Whatever stands where texts should, at any depth, no other error comes of it."""
+    texts = [json.loads(line) for line in EXPORTS[name].options[TWO[name]].read_text().splitlines()]
+    for _ in range(data.draw(st.integers(1, 3))):
+        damage(data.draw(st.sampled_from(texts)), data)
+    path = tmp_path / "texts.jsonl"
+    path.write_text("\n".join(map(json.dumps, texts)))
+    try:
+        assert all(row.id for row in caif_feedback_formats()[name](**{TWO[name]: path})(EXPORTS[name].path))
+    except CaifError as error:
+        assert "\n" not in str(error)
 
 
 def test_changed_texts_make_other_feedback(tmp_path):
