@@ -19,8 +19,8 @@ GROUPS: Mapping[str, Callable[[Judgement], str]] = {
 }  # fmt: skip
 FEW_PROMPTS = 20
 """Fewer prompts than this give intervals that are too narrow."""
-FLIPS, ABSTENTIONS, LENGTH = 0.25, 0.1, 1.0
-"""What is worth a word of caution: changed minds, abstentions, and how steeply choices follow length."""
+FLIPS, ABSTENTIONS, LENGTH, UNDECIDED = 0.25, 0.1, 1.0, 0.5
+"""What is worth a word of caution: changed minds, abstentions, how steeply choices follow length, and ties."""
 
 
 def card(
@@ -62,6 +62,8 @@ def cautions(table: Mapping[str, Any]) -> list[str]:
         said.append(f"The two orders of the same answers got different verdicts in {flips['mean']:.0%} of comparisons.")
     if (silent := overall.get("abstained")) and silent["mean"] > ABSTENTIONS:
         said.append(f"{silent['mean']:.0%} of the judgements are no verdict: they are out of every other number here.")
+    if (ties := overall.get("ties")) and ties["mean"] > UNDECIDED:
+        said.append(f"The judge decides nothing in {ties['mean']:.0%} of what it judged: it gives both answers one half.")
     slope = overall.get("length_slope")
     if slope and abs(slope["mean"]) > LENGTH and side_of(slope, 0.0):
         said.append(f"Choices follow length: {'longer' if slope['mean'] > 0 else 'shorter'} answers are preferred.")

@@ -1,6 +1,7 @@
 """Audit the judgements that a run has stored, with what people said in the same run of the same answers as the reference."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from caif.audit.agreement import A, B
 from caif.audit.honesty import Evidence
@@ -12,7 +13,15 @@ from caif.report.gather import SourceRows, gather
 from caif.store import Artifact
 
 
-def stored(artifacts: Sequence[Artifact], stage: str = "") -> tuple[list[Evidence], list[Pair]]:
+class Stored(NamedTuple):
+    """What a run holds for a card: judgements beside people's word, people's pairs, and the sources that judged."""
+
+    evidence: list[Evidence]
+    pairs: list[Pair]
+    sources: list[SourceRows]
+
+
+def stored(artifacts: Sequence[Artifact], stage: str = "") -> Stored:
     """Return every judgement of a run's feedback, or of one source of it, beside people's word; and people's pairs.
 
     People are those of all sources of the run. Their pairs come first, and where there are none opposite thumbs on the
@@ -27,8 +36,8 @@ def stored(artifacts: Sequence[Artifact], stage: str = "") -> tuple[list[Evidenc
     pairs = read_pairs([row for source in sources for row in source.peoples], 0).pairs
     known = {_answers(p.comparison.prompt.id, p.comparison.a, p.comparison.b, p.objective): p for p in pairs}
     thumbs = People([SourceRows(s.artifact, [], s.ratings, []) for s in sources])
-    chosen = [judging[stage]] if stage else judging.values()
-    return [Evidence(j, _said(j, known, thumbs)) for source in chosen for j in source.judgements], pairs
+    chosen = [judging[stage]] if stage else list(judging.values())
+    return Stored([Evidence(j, _said(j, known, thumbs)) for source in chosen for j in source.judgements], pairs, chosen)
 
 
 def _answers(prompt: str, one: str, other: str, objective: str) -> tuple[object, ...]:

@@ -13,8 +13,9 @@ from caif.report.show import number, percent, spread
 from caif.store import write_text
 
 CARD, PAGE, TEMPLATE = "card.json", "card.html", "card.html.j2"
-OPTIONAL = ("people", "comparisons", "recommendation", "temperatures", "unavailable", "attacks")
-"""What only the card of a judge has."""
+OPTIONAL = ("selftest", "people", "comparisons", "recommendation", "temperatures", "unavailable", "attacks")
+"""What not every card has."""
+TESTED = {True: "passed its self-test", False: "failed its self-test", None: "was not tested on known answers"}
 
 
 def write_card(folder: Path, table: Mapping[str, Any]) -> None:
@@ -29,7 +30,7 @@ def card_page(table: Mapping[str, Any]) -> str:
     whole = {**dict.fromkeys((*OPTIONAL, "gates")), **table}
     rights = [row["accuracy"] for kind in GROUPS for row in table[kind].values() if row["accuracy"]]
     gaps = [row["difference"] for row in table.get("comparisons") or [] if row["difference"]]
-    return page({**whole, "this": whole, "unit": span_of(rights, CHANCE), "gaps": span_of(gaps, 0.0)}, TEMPLATE)
+    return page({**whole, "this": whole, "TESTED": TESTED, "unit": span_of(rights, CHANCE), "gaps": span_of(gaps, 0.0)}, TEMPLATE)
 
 
 def write_calibrations(folder: Path, found: Mapping[str, Mapping[str, Any]]) -> None:
@@ -60,6 +61,8 @@ def print_card(table: Mapping[str, Any], folder: Path) -> None:
         right = f"{tried['defended']['clean_right']} of {tried['defended']['clean']} clean pairs judged right"
         whole = ("all", *(spread(tried[side]["all"], "%") for side in ("defended", "bare")), "")
         show(f"Attacks that succeed, {method}; {right}", ("", "#defended", "#bare", "flagged"), [whole, *families])
+    for row in (table.get("selftest") or {"judges": []})["judges"]:
+        line(f"Judge: {row['judge']}: {TESTED[row['passed']]}")
     for said in table["cautions"]:
         line(f"Caution: {said}")
     line(f"Card: {folder / PAGE}")

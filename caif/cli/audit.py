@@ -1,5 +1,6 @@
 """The command `caif audit`: what labels are worth, of a run or of a judge on people's pairs."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -52,7 +53,7 @@ def audit(
     home: Home = HOME,
     debug: Debug = False,
 ) -> None:
-    """Measure what labels are worth, and write it down: card.html and card.json.
+    """Measure what labels are worth, and whether their judge passed its self-test: card.html and card.json.
 
     Of a run: its stored judgements, beside what people said of the same answers in the same run. Of a judge: people's
     pairs, judged blind and in both orders by each method, and which method to use, or none. It is asked through the
@@ -65,7 +66,7 @@ def audit(
     A gate that holds, or whose number is missing, is exit code 1.
 
     \b
-    caif audit quickstart --fail-on "flip_rate>0.15"
+    caif audit quickstart --fail-on "flip_rate>0.15" --fail-on "selftest.failed>0"
     caif audit run.toml --stage ai-labeler --fail-on "accuracy.low<0.5" --fail-on "abstained>0.05"
     caif audit --judge embedded:1.5b --constitution law.toml --pairs hh-rlhf:pairs.jsonl --objective harmlessness --out card
     caif audit --judge embedded:1.5b --constitution law.toml --pairs llmbar:pairs.json --methods logprobs,score --out card
@@ -105,10 +106,12 @@ def _of_judge(wanted: Wanted, home: Path, out: Path) -> dict[str, Any]:
     from caif.audit.attacks import attack_report
     from caif.audit.judges import Asked, ask, calibrations, judge_card
     from caif.audit.people import called, read_pairs
+    from caif.audit.tested import of_findings, sentences
     from caif.audit.write import write_calibrations
     from caif.constitution import read
     from caif.errors import CaifError, nearest
-    from caif.judge import METHODS, Bench
+    from caif.judge import METHODS, Bench, judge_all
+    from caif.judge.selftest import selftest
     from caif.models.account import prices
     from caif.terminal import Terminal
 
@@ -129,12 +132,17 @@ def _of_judge(wanted: Wanted, home: Path, out: Path) -> dict[str, Any]:
         modes = ask(bench, wanted.methods, asked, tell.say)  # type: ignore[arg-type]
         tried = modes.evidence if wanted.attacks else {}
         attacks = {method: attack_report(bench._replace(method=method), wanted.seed) for method in tried}  # type: ignore[arg-type]
+        tests = of_findings([
+            (f"{model.id} by {method}, wording {bench.wording}", selftest(partial(judge_all, bench._replace(method=method)), law, wanted.seed))  # type: ignore[arg-type]
+            for method in modes.evidence
+        ])  # fmt: skip
     table = judge_card(modes, asked, wanted.seed, given_ceiling=wanted.ceiling, prices=prices(desk.spec(wanted.judge)))
     found = calibrations(table, model.id, ", ".join(files))
     write_calibrations(out, found)
     subject = {"judge": wanted.judge, "model": model.id, "constitution": f"{law.name} {law.version}", "digest": law.digest,
                "calibrations": [f"calibration-{method}.json" for method in found]}  # fmt: skip
     table |= {"attacks": attacks} if attacks else {}
+    table |= {"selftest": tests, "cautions": [*sentences(tests), *table["cautions"]]}
     return {"title": f"The judge {wanted.judge}", "subject": subject, **table}
 
 
@@ -144,6 +152,7 @@ def _of_run(run: str, stage: str, seed: int, home: Path) -> tuple[dict[str, Any]
     from caif.audit.agreement import ceiling
     from caif.audit.card import DRAWS, card
     from caif.audit.runs import stored
+    from caif.audit.tested import of_sources, sentences
     from caif.models.account import prices
     from caif.plan import steps
     from caif.record import CONFIG
@@ -152,10 +161,12 @@ def _of_run(run: str, stage: str, seed: int, home: Path) -> tuple[dict[str, Any]
     prepared = None if folder else prepare(run, home, quiet=True)
     stages = show.listed(folder) if folder else [(s.name, s.artifact.folder) for s in steps(prepared)] if prepared else []
     made = [line.artifact for line in show.lines(stages, home) if line.artifact]
-    evidence, pairs = stored(made, stage)
+    evidence, pairs, sources = stored(made, stage)
     written = folder / CONFIG if folder else None
     config = prepared.config if prepared else config_files.read(written) if written and written.is_file() else None
     table = card(evidence, seed, prices=prices(config) if config else {})
+    tests = of_sources(sources)
+    table |= {"selftest": tests, "cautions": [*sentences(tests), *table["cautions"]]}
     people = {"ceiling": ceiling([(p.comparison.prompt.opening, p.people) for p in pairs], DRAWS, seed), "pairs": len(pairs)}
     folder = folder or (prepared.folder if prepared else home)
     return {"title": f"The labels of {folder.name}", "subject": {"run": str(folder), "stage": stage}, **table, "people": people}, folder

@@ -37,7 +37,7 @@ def identity(spec: ModelSpec) -> str:
 
         return f"{spec.use}@{MODELS[rest].sha256[:12]}" if rest in MODELS else spec.use
     if scheme == "hf" and (path := Path(rest).expanduser()).is_dir():
-        return f"hf:{_folder_digest(path)}"
+        return f"hf:{Path(os.path.abspath(path)).name}@{_folder_digest(path)}"  # the name is for people
     return "@".join(filter(None, [spec.use, spec.base_url, spec.revision]))
 
 

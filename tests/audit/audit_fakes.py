@@ -39,6 +39,8 @@ def knowing(right: float, strength: float = 1.0, lean: float = 0.0, mass: float 
 
 def _said(question: Question, right: float, strength: float, lean: float, mass: float) -> Answer:
     text = question.messages[-1]["content"]
+    if "right answer" not in text:  # it knows nothing else, as its self-test shows
+        return Answer("", "stop", (math.log(mass / 2),) * 2, tokens_in=100, tokens_out=1)
     good, bad = text.index("right answer"), text.index("wrong answer")
     number = int(text[good:].split()[2])
     knows = number * 7 % 10 < 10 * right  # of any ten pairs in a row exactly so many

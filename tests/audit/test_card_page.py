@@ -15,8 +15,12 @@ from caif.audit.gates import check, numbers, parse
 from caif.audit.honesty import Evidence
 from caif.audit.judges import Asked, ask, judge_card
 from caif.audit.people import read_pairs
+from caif.audit.tested import of_findings, of_sources, sentences
 from caif.audit.write import card_page, print_card, write_card
+from caif.data import Tested
 from caif.errors import CaifError
+from caif.judge.selftest import Finding
+from caif.report.gather import SourceRows
 
 GOLDEN = Path(__file__).parent / "golden" / "card.html"
 HOSTILE = "</style><script>window.pwned=1</script><img src=x onerror=alert(1)>{{ 7 * 191 }}\u202e\u200b\x1b[31m[/red]"
@@ -29,7 +33,12 @@ def table() -> dict[str, Any]:
     modes = ask(knowing(0.7, lean=1.5), ["logprobs", "rubric"], asked)
     made = judge_card(modes._replace(unavailable={"likelihood": "it has no means for it"}), asked, draws=300, given_ceiling=0.8)
     subject = {"judge": "fake:judge", "model": "fake:judge", "constitution": "law 1", "digest": LAW.digest}
-    found = {"title": "The judge fake:judge", "subject": subject, **made}
+    tests = of_findings([
+        ("fake:judge by logprobs, wording paper", [Finding("bad", True, "5 of 5 right", 5, 5)]),
+        ("fake:judge by rubric, wording paper", [Finding("bad", False, "1 of 5 right, 2 needed", 1, 5)]),
+    ])  # fmt: skip
+    found = {"title": "The judge fake:judge", "subject": subject, **made, "selftest": tests}
+    found["cautions"] = [*sentences(tests), *found["cautions"]]
     return found | {"gates": [o._asdict() for o in check(found, [parse("flip_rate>0.15"), parse("ece>0.9")])]}
 
 
@@ -100,6 +109,24 @@ def test_gates_compare(table: dict[str, Any], text: str, failed: bool) -> None:
     """A gate fails where what it says is true."""
     (outcome,) = check({"overall": {"draws": table["draws"]}}, [parse(text)])
     assert outcome.failed is failed and outcome.said == "draws is 300"
+
+
+def test_the_judges_of_a_runs_sources_are_told_apart() -> None:
+    """One that passed, one whose rows speak against it, one that nobody tested; gates can name their numbers."""
+    made: Any = type("Made", (), {"stage": "mine", "facts": {}})()
+    about = {"right": 0, "asked": 3, "source": "mine"}
+    tests = [Tested(judge="one by logprobs, wording paper", check="bad", passed=True, reason="", **about),
+             Tested(judge="two by votes", check="one place", passed=False, reason="a is always preferred", **about)]  # fmt: skip
+    rows = [judgement(judge="one"), judgement(judge="two", method="votes"), judgement(judge="three")]
+    found = of_sources([SourceRows(made, [], [], rows, tests)])
+    assert {row["judge"]: row["passed"] for row in found["judges"]} == {
+        "one by logprobs, wording paper": True, "two by votes": False, "three by logprobs": None,
+    }  # fmt: skip
+    assert sentences(found) == [
+        "two by votes (mine) fails one place: a is always preferred.", "three by logprobs (mine) was not tested on known answers.",
+    ]  # fmt: skip
+    (gate,) = check({"overall": {}, "selftest": found}, [parse("selftest.failed>0")])
+    assert gate.failed and gate.said == "selftest.failed is 1"
 
 
 def test_what_is_missing_fails_its_gate_and_says_why(table: dict[str, Any]) -> None:

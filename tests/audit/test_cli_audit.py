@@ -100,10 +100,23 @@ def test_nothing_is_asked_twice(audit: Audit, tmp_path: Path) -> None:
     audit("knows:8", "--limit", "20")
     first, before = (tmp_path / "asked.log").read_text().count("x"), card()
     audit("knows:8", "--limit", "20")
-    assert (tmp_path / "asked.log").read_text().count("x") == first == 40
+    assert (tmp_path / "asked.log").read_text().count("x") == first
     assert card() == before
     audit("knows:8", "--limit", "30")
-    assert (tmp_path / "asked.log").read_text().count("x") == 60
+    assert (tmp_path / "asked.log").read_text().count("x") == first + 20
+
+
+def test_a_card_says_whose_it_is_and_whether_the_self_test_was_passed(audit: Audit) -> None:
+    """Model, method and wording; why it failed; and a gate can hold it against the judge."""
+    done = audit("knows:8", "--fail-on", "selftest.failed>0")
+    assert done.exit_code == 1
+    (row,) = card()["selftest"]["judges"]
+    assert row["judge"] == "knows:8 by logprobs, wording paper" and row["passed"] is False
+    assert row["failed"][-1]["check"] == "known answers" and "it decides nothing" in row["failed"][-1]["reason"]
+    assert "Judge: knows:8 by logprobs, wording paper: failed its self-test" in done.output
+    assert card()["cautions"][0].startswith("knows:8 by logprobs, wording paper fails ")
+    page = (Path("card") / "card.html").read_text(encoding="utf-8")
+    assert "wording paper" in page and "failed its self-test" in page and "currency of the model" in page
 
 
 def test_gates_set_the_exit_code(audit: Audit) -> None:
@@ -187,6 +200,10 @@ def test_a_runs_labels_get_their_card_in_the_runs_folder(home: Path, named: str)
     assert "failed  flip_rate>0.2: flip_rate is 0.25" in done.output and "passed  accuracy<1" in done.output
     told = card("home/runs/demo/audit")
     assert (told["overall"]["judgements"], told["overall"]["pairs"], told["people"]["pairs"]) == (40, 2, 2)
+    assert told["selftest"] == {"failed": 0, "untested": 1, "judges": [
+        {"judge": "fake:judge by logprobs", "source": "ai-labeler", "passed": None, "failed": []},
+    ]}  # fmt: skip
+    assert "fake:judge by logprobs: was not tested on known answers" in done.output
     assert told["sources"].keys() == {""} and (home / "runs/demo/audit/card.html").is_file()
     assert sorted((file, file.stat().st_mtime_ns) for file in (home / "store").rglob("*")) == before
 

@@ -98,7 +98,7 @@ def test_a_runs_judgements_find_what_people_said_of_the_same_answers(tmp_path: P
     thumbs = [Rating(prompt=Prompt.of("Why?"), completion=text, up=text == "up", objective="honesty") for text in ("up", "down")]
     labels = [pair("one", "two", 0.8, principle="true", rater="fake:judge")]
     artifacts = [_artifact(tmp_path, "labeler", judged, labels), _artifact(tmp_path, "people", peoples, thumbs)]
-    found, pairs_ = stored(artifacts)
+    found, pairs_, _ = stored(artifacts)
     said = {(e.judgement.comparison.a, e.judgement.objective): sorted(e.people) for e in found}
     assert said == {("one", "honesty"): [0, 1], ("one", "brevity"): [], ("up", "honesty"): [0], ("never", "honesty"): []}
     assert [len(p.people) for p in pairs_] == [2]

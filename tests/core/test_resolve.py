@@ -1,5 +1,6 @@
 """The same name means the same answers: whatever changes what a folder's model says changes its name."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,14 @@ from caif.testing import tiny_model
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a model's folder."""
     return tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+def test_a_folder_is_called_by_its_name_beside_the_digest(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that who reads a card knows the model; wherever it lies and however it is written."""
+    name = identity(ModelSpec(use=f"hf:{folder}"))
+    assert re.fullmatch(rf"hf:{re.escape(folder.name)}@[0-9a-f]{{16}}", name)
+    monkeypatch.chdir(folder)
+    assert name == identity(ModelSpec(use="hf:.")) == identity(ModelSpec(use=f"hf:../{folder.name}/"))
 
 
 def test_an_edited_chat_template_is_another_model(folder: Path) -> None:
