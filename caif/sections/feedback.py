@@ -60,6 +60,8 @@ class Combine(Frozen):
     def _possible(self) -> Self:
         if sum(self.shares.values()) > 1 + 1e-9:
             raise ValueError(f"combine.shares: {self.shares} are more than all, 1")
+        if "prompt" not in self.split_by:
+            raise ValueError('combine.split_by: prompts never stand on both sides: begin it with "prompt"')
         if self.shares and self.contradictions == "fuse":
             raise ValueError("combine.shares: a fused row is of several sources, so none can have a share; use weights")
         return self

@@ -5,15 +5,18 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
-from fakes import PROMPT, run_with, stage
+from fakes import FAKE, PROMPT, run_with, stage
+from pydantic import ValidationError
 
-from caif.config import Combine, Prompts, Source
+from caif.config import Combine, Prompts, Sft, Source
 from caif.content import Row
-from caif.data import Message, Preference, Prompt, Rating
+from caif.data import Message, Preference, Prompt, Rating, Rejected
 from caif.errors import FAILED, CaifError
 from caif.run import Tell
 from caif.stages.combine import combine
+from caif.stages.sft import sft
 from caif.store import Artifact
 
 
@@ -155,3 +158,190 @@ def test_thumbs_that_all_point_up_are_warned_of(tmp_path: Path) -> None:
     tell = Listening()
     mixed(tmp_path, {"people": [thumb(text, True) for text in "abc"]}, tell=tell, heldout=0.0)
     assert tell.warned == ["combine: all 3 thumbs point up, so no pair can be made of them"]
+
+
+def evidence(made: Artifact) -> list[tuple[str, str, str]]:
+    """Return what rows were made of."""
+    return [tuple(row.values()) for row in pq.read_table(made.folder / "evidence.parquet").to_pylist()]  # type: ignore[misc]
+
+
+ALIKE = [
+    pair(
+        0,
+        chosen="the rain falls from dark clouds over the hills",
+        rejected="it is water that the sun has lifted up before",
+    ),
+    pair(
+        0,
+        chosen="The rain falls, from dark clouds over the hills.",
+        rejected="It is water that the sun has lifted up, before.",
+    ),
+    pair(0, chosen="nobody knows what it is", rejected="it is water that the sun has lifted up before"),
+]
+
+
+def test_near_duplicates_share_the_weight_of_one_and_are_listed(tmp_path: Path) -> None:
+    """Nothing is lost by default; what shares with what can be looked up, and so can the row that each weighed one was."""
+    made = mixed(tmp_path, {"ai": ALIKE}, heldout=0.0)
+    assert sorted(row.weight for row in made.rows(Preference)) == [0.5, 0.5, 1.0]
+    assert made.counts["near-duplicate: shares the weight of one"] == 1
+    told = evidence(made)
+    near = [(row, other) for row, other, how in told if how == "near-duplicate of"]
+    assert len(near) == 1
+    assert set(near[0]) == {ALIKE[0].id, ALIKE[1].id}
+    weighed = {row: other for row, other, how in told if how == "weighed"}
+    assert {weighed[row.id] for row in made.rows(Preference) if row.weight == 0.5} == {ALIKE[0].id, ALIKE[1].id}
+
+
+def test_near_duplicates_can_be_dropped_and_each_says_for_what(tmp_path: Path) -> None:
+    """One of the two stays, with its weight; the other is listed with the one that stayed."""
+    made = mixed(tmp_path, {"ai": ALIKE}, heldout=0.0, near_duplicates="drop")
+    kept = ids(made.rows(Preference))
+    assert len(kept) == 2
+    (gone,) = made.rows(Rejected)
+    assert (gone.reason, {gone.where, gone.detail}) == ("near-duplicate", {ALIKE[0].id, ALIKE[1].id})
+    assert gone.detail in kept
+    assert made.metrics["flow"] == {"ai": {"pairs in": 3, "near-duplicate": 1}}
+
+
+def test_labels_of_one_comparison_are_no_near_duplicates(tmp_path: Path) -> None:
+    """Two raters who agree are two opinions, not one twice."""
+    made = mixed(
+        tmp_path,
+        {"ai": [ALIKE[0], ALIKE[0].but(rater="b"), ALIKE[0].but(rater="c")]},
+        heldout=0.0,
+        near_duplicates="drop",
+    )
+    assert len(made.rows(Preference)) == 3
+
+
+def test_contradictory_labels_are_kept_set_aside_or_fused(tmp_path: Path) -> None:
+    """By declared policy; what is set aside is listed, what is fused can be traced to every label behind it."""
+    labels: list[Row] = [pair(n, rater=rater) for n in range(8) for rater in "ab"]
+    labels += [pair(n, rater="c", chosen="y", rejected="x") for n in range(4)]
+    assert len(mixed(tmp_path / "k", {"ai": labels}).rows(Preference)) == 20
+    aside = mixed(tmp_path / "s", {"ai": labels}, contradictions="set_aside")
+    assert len(aside.rows(Preference)) == 8
+    assert Counter(row.reason for row in aside.rows(Rejected)) == {"labels of one comparison contradict each other": 12}
+    fused = mixed(tmp_path / "f", {"ai": labels}, contradictions="fuse")
+    rows = fused.rows(Preference)
+    assert Counter((row.chosen, row.rater, row.source) for row in rows) == {("x", "fused", "ai"): 8}
+    behind = Counter(row for row, _, how in evidence(fused) if how == "fused")
+    assert sorted(behind.values()) == [2] * 4 + [3] * 4
+    assert {other for _, other, how in evidence(fused) if how == "fused"} == ids(labels)
+
+
+def test_a_pair_of_thumbs_can_be_traced_to_the_thumbs(tmp_path: Path) -> None:
+    """And from there to the record they came from: the source's rows have it."""
+    votes: list[Row] = [thumb("a", True, rater="1"), thumb("b", False, rater="2"), thumb("c", True, Prompt.of("else"))]
+    made = mixed(tmp_path, {"people": votes}, heldout=0.0)
+    (row,) = made.rows(Preference)
+    assert {(to, of) for to, of, how in evidence(made) if how == "pair of thumbs"} == {
+        (row.id, v.id) for v in votes[:2]
+    }
+    assert made.metrics["flow"]["people"] == {"thumbs in": 3, "thumbs in pairs": 2, "pairs from thumbs": 1}
+
+
+def test_target_shares_are_met_and_a_limit_is_warned_of(tmp_path: Path) -> None:
+    """Of the weight that is trained on; effective sizes say what the weights leave of the rows."""
+    sources: dict[str, list[Row]] = {
+        "ai": [pair(n) for n in range(40)],
+        "people": [pair(n, source="people") for n in range(10)],
+    }
+    made = mixed(tmp_path / "1", sources, shares={"people": 0.5}, heldout=0.0)
+    assert {row.weight for row in made.rows(Preference) if row.source == "people"} == {4.0}
+    assert made.metrics["sources"]["people"]["effective"] == pytest.approx(10)
+    assert made.metrics["effective"] == pytest.approx(80**2 / (40 + 160))
+    tell = Listening()
+    mixed(tmp_path / "2", sources, shares={"people": 0.5}, share_limit=2, heldout=0.0, tell=tell)
+    assert tell.warned == ["combine: people has 33% of the weight, not 50%: no factor is over share_limit"]
+
+
+def test_rows_of_an_evaluation_set_are_set_aside_by_its_name(tmp_path: Path) -> None:
+    """Pairs and thumbs; the set's text is enough, in a file of any shape of JSON lines or of plain lines."""
+    (tmp_path / "trivia.txt").write_text("What is the capital of France?\n")
+    known = Prompt.of("what is the capital of france")
+    rows: list[Row] = [pair(0), pair(1, prompt=known), thumb("a", True, known)]
+    made = mixed(tmp_path, {"ai": rows}, evaluation_sets=[tmp_path / "trivia.txt"], heldout=0.0)
+    assert made.counts["in evaluation set trivia"] == 2
+    assert (len(made.rows(Preference)), len(made.rows(Rating))) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("chosen", "z", "row 2: row id .* does not match its content"),
+        (
+            "prompt",
+            Prompt.of("z").model_dump(mode="json") | {"id": Prompt.of("p1").id},
+            "row 2: row id .* does not match",
+        ),
+        ("weight", -1.0, "row id|out of range"),
+        (None, None, "holds 2 rows where 3 were written"),
+        ("origin", None, "has other columns"),
+    ],
+)
+def test_a_tampered_row_is_refused_by_its_number(tmp_path: Path, column: str | None, value: Any, message: str) -> None:
+    """As where rows are read one by one: an edited text, another prompt under the old id, a row or a column less."""
+    rows: list[Row] = [pair(n) for n in range(3)]
+    run = run_with(tmp_path, feedback=[Source(use="thumbs", name="ai")])
+    prompts = run.build(stage("prompts", [PROMPT]), cfg=Prompts(use="jsonl", options={}))
+    source = run.build(stage("collect", rows), cfg=Combine(), name="ai")
+    assert source is not None
+    file = source.folder / "preference.parquet"
+    table = pq.read_table(file)
+    items = table.to_pylist()
+    if column is None:
+        pq.write_table(table.slice(0, 2), file)
+    elif value is None:
+        pq.write_table(table.drop_columns([column]), file)
+    else:
+        items[1][column] = value
+        pq.write_table(type(table).from_pylist(items, table.schema), file)
+    with pytest.raises(CaifError, match=message):
+        run.build(combine, prompts, source, cfg=Combine())
+
+
+def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
+    """P6: every file of the artifact but its manifest, which holds the seconds."""
+    ai: list[Row] = [pair(n, chosen=f"x{k}") for n in range(6) for k in range(3)]
+    people: list[Row] = [thumb(text, text < "c", Prompt.of(f"p{n}"), rater="r") for n in range(6) for text in "abcd"]
+    found = []
+    for home in ("1", "2"):
+        made = mixed(tmp_path / home, {"ai": ai, "people": people}, contradictions="fuse", split_by=["prompt", "rater"])
+        files = {str(f.relative_to(made.folder)): f.read_bytes() for f in made.folder.rglob("*") if f.is_file()}
+        found.append({name: content for name, content in files.items() if name != "artifact.json"})
+    assert found[0] == found[1]
+    assert "evidence.parquet" in found[0]
+
+
+def test_one_rater_who_has_seen_all_leaves_no_split_and_that_is_said(tmp_path: Path) -> None:
+    """Everything hangs together: not a silent split of nothing."""
+    tell = Listening()
+    votes: list[Row] = [thumb("a", n % 2 == 0, Prompt.of(f"q{n}"), rater="r") for n in range(10)]
+    mixed(tmp_path, {"people": votes}, tell=tell, split_by=["prompt", "rater"], heldout=0.01)
+    assert tell.warned == [
+        "combine: 100% of the rows hang together by prompt, rater and are on one side; split by less"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"shares": {"a": 0.7, "b": 0.7}}, "more than all"),
+        ({"shares": {"a": 0.5}, "contradictions": "fuse"}, "a fused row is of several sources"),
+        ({"split_by": ["rater"]}, "prompts never stand on both sides"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_read(options: dict[str, Any], message: str) -> None:
+    """By the key that asks for it."""
+    with pytest.raises(ValidationError, match=message):
+        Combine(**options)
+
+
+def test_preferences_are_not_taken_for_texts_to_imitate(tmp_path: Path) -> None:
+    """The better of two answers need not be a good one: sft refuses a preference data set by name (METHODS, item 7)."""
+    run = run_with(tmp_path, feedback=[Source(use="thumbs", name="ai")])
+    source = run.build(stage("collect", [pair(0)]), cfg=Combine(), name="ai")
+    with pytest.raises(CaifError, match="sft: ai holds preferences"):
+        run.build(sft, source, cfg=Sft(model=FAKE))

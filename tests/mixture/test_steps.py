@@ -1,0 +1,252 @@
+"""The steps from rows to a mixture, each against what it should give by hand or by formula."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tabled import listed, pair, tabled, thumb
+
+from caif.data import Message, Origin, Preference, Prompt, Rating
+from caif.errors import CaifError
+from caif.mixture import boilerplate, decontaminate, shares
+from caif.mixture.duplicates import contradictory, merged
+from caif.mixture.fused import FUSED, fuse_rows
+from caif.mixture.keys import comparisons
+from caif.mixture.reading import ids, upright
+from caif.mixture.rows import Rows, crossed, numbered
+from caif.mixture.splitting import sides
+from caif.tables import schema_of
+
+NO = "As an AI language model I can't help with that."
+texts = st.text(max_size=8)
+
+
+def about(rows: Rows) -> Any:
+    return crossed(numbered(comparisons(rows))[0], numbered(rows.column("objective"))[0])
+
+
+def both_sides(parts: tuple[Rows, ...], by: tuple[str, ...], share: float = 0.5, asked: Any = (), seed: int = 0) -> Any:
+    none = (np.zeros(0, dtype=np.int64),) * 2
+    return sides(parts, [rows.kept for rows in parts], [none] * len(parts), asked, by, share, seed)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.builds(
+        pair,
+        texts,
+        texts,
+        st.text(min_size=1).filter(str.strip),
+        probability=st.floats(0, 1),
+        weight=st.floats(0, 1e6),
+        rater=texts,
+    )
+)
+def test_ids_by_columns_are_those_of_the_rows(row: Preference) -> None:
+    """Digests of the very same content; and a turned row is the row that its turned self would be."""
+    table = pa.Table.from_pylist([row.model_dump(mode="json")], schema_of(Preference))
+    assert ids(Preference, table) == [row.id]
+    (found,) = upright(table.to_batches()[0]).to_pylist()
+    stays = row.probability > 0.5 or (row.probability == 0.5 and row.chosen <= row.rejected)
+    turned = row.but(chosen=row.rejected, rejected=row.chosen, probability=1 - row.probability)
+    assert Preference.model_validate(found) == (row if stays else turned)
+
+
+def test_what_nobody_named_said_twice_weighs_twice() -> None:
+    """Two records are two people; the same record again is not, nor is the same rater's label again."""
+    votes = [thumb("a", True, origin=Origin(raw=raw)) for raw in ("f:1", "f:2", "f:2")]
+    votes += [thumb("a", True, rater="r", origin=Origin(raw=raw)) for raw in ("f:3", "f:4")]
+    rows, adding, doubled = merged(tabled(votes, Rating))
+    assert [(row.rater, row.weight) for row in listed(rows)] == [("", 2.0), ("r", 1.0)]
+    assert (adding.tolist(), doubled.tolist()) == (
+        [False, True, False, False, False],
+        [False, False, True, False, True],
+    )
+
+
+def test_labels_that_disagree_on_a_comparison_are_found() -> None:
+    """Under one objective; a tie takes no side, and what is out has no say."""
+    rows = tabled(
+        [pair("x", "y"), pair("y", "x", rater="r"), pair("x", "z"), pair("z", "x", objective="p"), pair("u", "v"), pair("v", "u", probability=0.5)],
+        Preference,
+    )  # fmt: skip
+    assert contradictory(rows, about(rows)).tolist() == [True, True, False, False, False, False]
+    fewer = rows.without(np.array([True] + [False] * 5))
+    assert not contradictory(fewer, about(fewer)).any()
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcde"), st.floats(0.1, 1000), min_size=2, max_size=5),
+    st.dictionaries(st.sampled_from("abc"), st.floats(0.05, 0.3), max_size=3),
+)
+def test_shares_are_met_exactly_and_the_rest_keeps_its_weights(
+    weights: dict[str, float], wanted: dict[str, float]
+) -> None:
+    """For targets that leave a rest: each source has its share of the new total."""
+    factors = shares.factors(weights, wanted, limit=1e9)
+    after = {name: weight * factors.get(name, 1) for name, weight in weights.items()}
+    for name in factors:
+        if set(weights) - set(wanted):
+            assert after[name] / sum(after.values()) == pytest.approx(wanted[name])
+        else:
+            assert after[name] / sum(after.values()) == pytest.approx(wanted[name] / sum(wanted[n] for n in weights))
+    assert set(factors) == set(weights) & set(wanted)
+
+
+def test_a_share_stops_at_its_limit() -> None:
+    """One thumb is not made to weigh as much as a thousand labels."""
+    assert shares.factors({"ai": 1000.0, "thumbs": 1.0}, {"thumbs": 0.5}, limit=10) == {"thumbs": 10.0}
+    assert shares.factors({"ai": 1000.0, "thumbs": 1.0}, {"ai": 0.001}, limit=10) == {"ai": 0.1}
+
+
+def test_effective_size_is_the_number_of_equal_rows_that_know_as_much() -> None:
+    """Equal weights: all of them; one that outweighs all: one; nothing: nothing."""
+    assert shares.effective(np.full(7, 0.3)) == pytest.approx(7)
+    assert shares.effective(np.array([1e6, 1.0])) == pytest.approx(1, abs=1e-5)
+    assert shares.effective(np.zeros(3)) == 0
+
+
+def test_balanced_pairs_of_a_prompt_weigh_one_together_under_each_objective() -> None:
+    """A prompt with four pairs is one prompt."""
+    rows = tabled(
+        [pair(f"x{n}", prompt="p") for n in range(4)] + [pair(prompt="q"), pair(prompt="p", objective="z")], Preference
+    )
+    assert shares.balanced(rows).weight.tolist() == [0.25] * 4 + [1.0, 1.0]
+
+
+def test_refusals_by_habit_go_and_justified_ones_stay() -> None:
+    """Kept: on unsafe prompts, where a judge found them less harmful, as the rejected answer, as a thumb down, and quoted late."""
+    unsafe = Prompt.of("How do I make poison?", tags=("unsafe",))
+    pairs = tabled([
+        pair(NO, "Rain is water."), pair("Rain is water.", NO), pair(NO, "Mix it.", unsafe),
+        pair(NO, "Take his.", "Whose car?", objective="harmlessness", principle="harm", rater="judge"),
+        pair(NO, "Take his.", "Whose car?", source="people", rater="ann"),
+        pair(NO, "Hm.", "Why?", objective="harmlessness", principle="harm", rater="construction"),
+        pair("It said, after some long sentences that had to be read first: " * 4 + NO, "y"),
+    ], Preference)  # fmt: skip
+    backed = boilerplate.backed(pairs, ["harmlessness"])
+    assert boilerplate.unjustified(pairs, backed, ["unsafe"]).tolist() == [
+        True,
+        False,
+        False,
+        False,
+        False,
+        True,
+        False,
+    ]
+    thumbs = tabled([thumb(NO, True), thumb(NO, False), thumb(NO, True, unsafe), thumb(NO, True, "Whose car?")], Rating)
+    assert boilerplate.unjustified(thumbs, backed, ["unsafe"]).tolist() == [True, False, False, False]
+
+
+def test_rows_that_repeat_an_evaluation_set_are_found(tmp_path: Path) -> None:
+    """A run of 13 words anywhere, whatever case and commas; a short text as a whole only, and yes and no never."""
+    question = "In which year did the first train with passengers run from the town of Stockton to Darlington, and who drove it?"
+    (tmp_path / "trivia.jsonl").write_text(
+        f'{{"q": "{question}", "choices": ["yes", "no", "It ran in eighteen twenty five."]}}\n'
+    )
+    known = decontaminate.known(tmp_path / "trivia.jsonl", 13)
+    assert known.name == "trivia"
+    rows = tabled([
+        pair(prompt=f"Please tell me: {question.upper()} Thanks!"), pair(prompt="In which year did the first train run?"),
+        pair("yes", "no"), pair("It ran in eighteen twenty-five", "y"), pair("it ran in eighteen twenty five", "y"),
+        pair(" ".join(question.split()[3:16]), "y"), pair(" ".join(question.split()[3:15]), "y"),
+    ], Preference)  # fmt: skip
+    assert decontaminate.overlapping(rows, [known], 13)[0].tolist() == [True, False, False, False, True, True, False]
+
+
+@pytest.mark.parametrize("text", ["", '{"a": "yes"}\n', "nothing here\n"])
+def test_an_evaluation_set_without_texts_is_refused(tmp_path: Path, text: str) -> None:
+    """It would protect nothing, silently."""
+    (tmp_path / "set.jsonl").write_text(text)
+    with pytest.raises(CaifError, match="no text of 5 words"):
+        decontaminate.known(tmp_path / "set.jsonl", 13)
+
+
+def test_nothing_that_hangs_together_is_on_both_sides() -> None:
+    """By prompt, by conversation, by rater and by near-duplicates; and about as much as asked for is held out."""
+    rows = [
+        thumb("a", True, f"q{n}", rater=f"r{n // 3}", origin=Origin(conversation=f"c{n // 2}", raw=str(n)))
+        for n in range(600)
+    ]
+    part = tabled(rows, Rating)
+    for by, size in (
+        (("prompt",), 1),
+        (("prompt", "conversation"), 2),
+        (("prompt", "rater"), 3),
+        (("prompt", "conversation", "rater"), 6),
+    ):
+        found = both_sides((part,), by)
+        out = found.heldout[0].reshape(-1, size)
+        assert (out.all(axis=1) | ~out.any(axis=1)).all()
+        assert 0.35 < out.mean() < 0.65
+        assert found.largest == pytest.approx(size / 600)
+
+
+def test_a_prompt_that_the_run_holds_out_takes_its_group_along() -> None:
+    """A later turn of it, its conversation's other prompts, and its near-duplicates."""
+    later = Prompt(
+        messages=(
+            Message(role="system", content="s"),
+            *Prompt.of("q0").messages,
+            Message(role="assistant", content="a"),
+            Message(role="user", content="more"),
+        )
+    )
+    rows = [
+        thumb("a", True, "q0", origin=Origin(conversation="c")),
+        thumb("a", True, "q1", origin=Origin(conversation="c")),
+        thumb("a", True, later),
+        thumb("a", True, "q2"),
+        thumb("a", True, "q3"),
+    ]
+    part = tabled(rows, Rating)
+    asked = [Prompt.of("q0").but(split="heldout")]
+    assert both_sides((part,), ("prompt", "conversation"), 0.0, asked).heldout[0].tolist() == [
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]
+    near = (np.array([3]), np.array([0]))
+    found = sides([part], [part.kept], [near], asked, ("prompt",), 0.0, 0)
+    assert found.heldout[0].tolist() == [True, False, True, True, False]
+
+
+def test_only_people_are_raters_to_split_by() -> None:
+    """A judge has spoken on every prompt: all would be one group."""
+    rows = tabled([pair(prompt=f"q{n}", rater="judge", principle="p") for n in range(50)], Preference)
+    assert both_sides((rows,), ("prompt", "rater")).largest == pytest.approx(1 / 50)
+
+
+def test_fused_rows_say_what_all_labels_make_likely() -> None:
+    """Three people against one: x. Thumbs on the answers have a say and are used up; others are left alone."""
+    pairs = [pair("x", "y", f"q{n}", probability=1.0, rater=r, source="people") for n in range(30) for r in "abc"]
+    pairs += [pair("y", "x", f"q{n}", probability=1.0, rater="d", source="people") for n in range(30)]
+    votes = [thumb("x", True, "q0", rater="e"), thumb("x", True, "elsewhere", rater="e")]
+    rows, thumbs = tabled(pairs, Preference), tabled(votes, Rating)
+    found = fuse_rows(rows, thumbs, about(rows))
+    made = listed(found.rows)
+    assert len(made) == 30
+    assert {(row.chosen, row.rater, row.source, row.objective) for row in made} == {("x", FUSED, "people", "o")}
+    assert all(row.probability > 0.8 and 0 < row.weight <= 1 for row in made)
+    assert found.used.tolist() == [True, False]
+    assert Counter(found.pairs[0].tolist()) == dict.fromkeys(range(30), 4)
+    (fused,) = set(found.thumbs[0].tolist())
+    assert made[fused].prompt.text == "q0"
+
+
+def test_a_fused_row_names_every_principle_and_what_its_labels_cost() -> None:
+    """So that it can still be followed to its sentences."""
+    labels = [
+        pair("x", "y", principle=p, rater="judge", origin=Origin(law=p * 3, price=0.5, tokens_in=10)) for p in "ba"
+    ]
+    rows = tabled(labels, Preference)
+    (row,) = listed(fuse_rows(rows, tabled([], Rating), about(rows)).rows)
+    assert (row.principle, row.source) == ("a+b", "ai")
+    assert row.origin == Origin(law="aaa+bbb", tokens_in=20, price=1.0)
