@@ -18,8 +18,10 @@ from caif.text import whole
 WHO = re.compile(r"user|author|annotator|rater|completed_?by|mail|phone|address|^ip$", re.IGNORECASE)
 """Keys under which products keep who someone is."""
 LOOSE = re.compile(
-    rf'("[^"]*(?:{WHO.pattern.replace("^ip$", "ip")})[^"]*"\s*:\s*)("(?:[^"\\]|\\.)*"?|\d+)', re.IGNORECASE
+    r'("[^"]{0,60}(?:user|author|annotator|rater|mail|phone|address)[^"]{0,60}"\s{0,9}:\s{0,9})("(?:[^"\\]|\\.)*"?|\d+)',
+    re.IGNORECASE,
 )
+"""The same where a row is no JSON. Both sides are bounded, so that a long row made for it does not take long."""
 HIDDEN = "<hidden>"
 SHOWN = 4000
 """Characters of a row that is no JSON."""
@@ -71,11 +73,11 @@ def quarantined(row: Rejected, raw: Raw) -> dict[str, Any]:
 
 
 def _shown(row: Any) -> Any:
-    if not isinstance(row, str):
-        return hidden(row)
     try:
-        return hidden(json.loads(row))
+        return hidden(json.loads(row) if isinstance(row, str) else row)
     except (ValueError, RecursionError):
+        if not isinstance(row, str):
+            return None
         # Half a JSON text: an escaped line break must not hide what stands behind it.
         return masked(LOOSE.sub(rf'\1"{HIDDEN}"', whole(row.strip()).replace("\\n", "\n")))[:SHOWN]
 

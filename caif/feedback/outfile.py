@@ -3,9 +3,9 @@
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from caif.errors import CaifError
 
@@ -16,6 +16,8 @@ def refuse_existing(out: Path, *, force: bool) -> None:
     """Refuse a name that is not one of JSON lines, and a file that is there unless it may be replaced."""
     if out.suffix != ".jsonl":
         raise CaifError(f"{out}: is written as JSON lines", "give it a name that ends in .jsonl")
+    if out.is_dir():
+        raise CaifError(f"{out}: is a folder", "name a file")
     if out.exists() and not force:
         raise CaifError(f"{out}: is there already", "name another file, or replace it with --force")
 
@@ -25,8 +27,7 @@ def rows_of(out: Path) -> Iterator[Put]:
     """Give a function that writes one row. The file takes its place when the block ends well, and never otherwise."""
     scratch = out.with_name(f"{out.name}.{os.getpid()}.tmp")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with scratch.open("w", encoding="utf-8", newline="\n") as handle:
+        with _begun(scratch) as handle:
 
             def put(row: dict[str, Any]) -> None:
                 handle.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -36,4 +37,13 @@ def rows_of(out: Path) -> Iterator[Put]:
             os.fsync(handle.fileno())
         scratch.replace(out)
     finally:
-        scratch.unlink(missing_ok=True)
+        with suppress(OSError):
+            scratch.unlink(missing_ok=True)
+
+
+def _begun(scratch: Path) -> TextIO:
+    try:
+        scratch.parent.mkdir(parents=True, exist_ok=True)
+        return scratch.open("w", encoding="utf-8", newline="\n")
+    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+        raise CaifError(f"{scratch.parent}: cannot be written to: {error.strerror}", "name another folder") from None

@@ -38,6 +38,19 @@ def test_without_a_terminal_there_is_a_line_a_minute(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("caif.terminal.HEARTBEAT", -1.0)
     list(telling.track([[0], [1]], 2, "generate", len))
     assert "generate  1 of 2" in shown(telling)
+
+
+def test_where_nobody_knows_how_many_rows_there_are_they_are_counted_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file is read without counting it first: rows done and rows a second, and no time left."""
+    telling = Terminal(console(terminal=True))
+    assert list(telling.track([[0, 1], [2]], None, "reading", len)) == [[0, 1], [2]]
+    telling.close()
+    assert "3/?" in shown(telling)
+    monkeypatch.setattr("caif.terminal.HEARTBEAT", -1.0)
+    plain = Terminal(console(terminal=False))
+    list(plain.track([[0], [1]], None, "reading", len))
+    assert "reading  1, " in shown(plain)
+    assert "left" not in shown(plain)
     assert "rows/s" in shown(telling)
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import tomllib
 import tracemalloc
 from pathlib import Path
@@ -47,7 +48,7 @@ PREFERENCE = st.builds(
 ).filter(lambda row: row.chosen != row.rejected)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(rows=st.lists(RATING | PREFERENCE, min_size=1, max_size=5))
 def test_what_is_written_is_what_is_read(tmp_path_factory, rows):
     """Every field that an imported row can have survives its file, and so does its id."""
@@ -73,6 +74,31 @@ def test_rows_that_cannot_be_used_are_set_aside_with_file_line_and_reason(write,
     assert broken["row"] == 'not JSON, ask\n<phone-1> "user_id": "<hidden>"'
     assert "3 rows set aside in out.quarantine.jsonl" in result.output
     assert "in.jsonl:4" in result.output
+
+
+def test_rows_made_to_be_hard_to_set_aside_are_set_aside_too(write, caif):
+    """Nested too deep to be shown, or long and full of what looks like a key that names somebody: neither stops anything."""
+    good = json.loads((Path(__file__).parents[1] / "formats/data/open_webui_export.json").read_text(encoding="utf-8"))[
+        0
+    ]
+    write("in.json", f'[{json.dumps(good)}, {{"type": "rating", "x": {"[" * 600}{"]" * 600}}}]'.encode())
+    assert caif("feedback", "import", "in.json", "-o", "deep.jsonl").exit_code == 0
+    assert read("deep.quarantine.jsonl")[0]["reason"]
+    write("in.jsonl", GOOD, b'{"' + b"user" * 200_000 + b"\n")
+    started = time.process_time()
+    assert caif("feedback", "import", "in.jsonl", "-o", "long.jsonl", "--format", "caif").exit_code == 0
+    assert time.process_time() - started < 3
+    assert len(read("long.quarantine.jsonl")[0]["row"]) <= 4000
+
+
+def test_a_place_that_cannot_be_written_to_is_one_line(write, caif):
+    """A folder, and a folder that is a file."""
+    write("in.jsonl", GOOD)
+    Path("folder.jsonl").mkdir()
+    for out, says in (("folder.jsonl", "is a folder"), ("in.jsonl/out.jsonl", "cannot be written to")):
+        result = caif("feedback", "import", "in.jsonl", "-o", out, "--format", "caif", "--force")
+        assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
+        assert says in result.stderr
 
 
 def test_records_of_an_array_are_set_aside_by_their_number(write, caif):

@@ -81,7 +81,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(
     rows=st.lists(
         st.dictionaries(st.sampled_from(["prompt", "completion", "conversation", "rater", "x"]), VALUES), max_size=4
