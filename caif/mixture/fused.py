@@ -18,6 +18,7 @@ from caif.mixture.origins import joined_names, origins
 from caif.mixture.reading import ids
 from caif.mixture.rows import Bools, Floats, Ints, Links, Rows, crossed, floats, numbered, of_table, replaced, spans
 from caif.mixture.thumbs import DERIVED
+from caif.raters.features import style
 from caif.raters.votes import Fused, Items, Thumbs, Votes, fuse
 
 FUSED = "fused"
@@ -68,8 +69,6 @@ def _one(parts: list[pa.ChunkedArray]) -> pa.ChunkedArray:
 
 def _features(shown: Rows, first: Bools) -> Floats:
     """Return what sources may be biased by, of answer a against answer b."""
-    from caif.raters.features import style
-
     found: list[tuple[float, ...]] = []
     for batch in shown.table.select(["chosen", "rejected"]).to_batches(max_chunksize=BATCH):
         found += map(style, batch.column("chosen").to_pylist(), batch.column("rejected").to_pylist())

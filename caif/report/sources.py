@@ -10,6 +10,7 @@ from caif.report.gather import Made, SourceRows
 from caif.report.rewards import quality
 from caif.report.show import counted, listed, percent, spread
 
+CAME_IN = ("pairs in", "thumbs in")
 FLIPS = 0.25
 """Above this share of changed minds a judge mostly likes a place, not an answer."""
 
@@ -43,8 +44,15 @@ def _row(made: Made, source: SourceRows, people: agreement.People) -> dict[str, 
         "people": agreement.with_people(people, labels),
         "construction": agreement.with_construction(source.built, source.judgements),
         "mixture": mixed.get(source.label),
+        "became": became(made, source.label),
         "reward": quality(learned.get(source.label)),
     }
+
+
+def became(made: Made, label: str) -> dict[str, int]:
+    """Return what became of a source's rows on their way into the preference data, by reason; {} if all simply went in."""
+    counts = (made.stages["combine"].metrics.get("flow") or {}).get(label, {}) if "combine" in made.stages else {}
+    return {what: n for what, n in counts.items() if what not in CAME_IN}
 
 
 def _who(source: SourceRows) -> str:

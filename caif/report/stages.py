@@ -10,10 +10,16 @@ from caif.report.show import counted, discreet, listed
 from caif.store import Artifact, table_name
 
 KINDS = {table_name(kind) for kind in Row.__subclasses__()}
-ORDINARY = {"accepted", "pairs from thumbs", "principles", "finish: stop", "verdict: a", "verdict: b"}
+ORDINARY = {
+    "accepted", "pairs from thumbs", "thumbs in pairs", "pairs fused", "thumbs fused", "principles", "finish: stop",
+    "verdict: a", "verdict: b",
+}  # fmt: skip
 """Counts of what went as it should."""
 
-KEPT = {"finish: length", "cut to max_length", "prompt cut to max_length", "duplicate merged", "verdict: tie"}
+KEPT = {
+    "finish: length", "cut to max_length", "prompt cut to max_length", "duplicate merged", "verdict: tie",
+    "same label of another record: weights added", "near-duplicate: shares the weight of one",
+}  # fmt: skip
 """Counts of rows that were used all the same."""
 
 EXAMPLES = 5
