@@ -24,7 +24,7 @@ from caif.hookspecs import Answer, Model, Params, Question, Request, StageEvent
 from caif.ledger import Ledger
 from caif.models import resolve
 from caif.models.account import Account, opened
-from caif.models.engine import Engine
+from caif.models.engine import Engine, Then
 from caif.models.memory import give_back
 from caif.options import content_digest
 from caif.plugins import Plugins
@@ -84,6 +84,12 @@ class Work:
     def ask(self, model: Model, requests: Sequence[Request], params: Params) -> list[Answer]:
         """Ask a model, through the ledger."""
         return self.engine.ask(model, requests, params)
+
+    def ask_on(
+        self, model: Model, requests: Sequence[Request], params: Params, then: Then, after: Params
+    ) -> tuple[list[Answer], list[Answer | None]]:
+        """Ask a model, and of each answer what `then` makes of it, through the ledger."""
+        return self.engine.ask_on(model, requests, params, then, after)
 
     def score(self, model: Model, questions: Sequence[Question]) -> list[Answer]:
         """Have a model score choices, through the ledger."""

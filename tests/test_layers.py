@@ -14,7 +14,7 @@ HEAVY = {"torch", "transformers", "trl", "peft"}
 HEAVY_IN_FUNCTIONS = {
     "models/embedded.py", "models/local.py", "stages/reward.py", "stages/rl.py", "stages/sft.py", "testing/tiny.py",
 }  # fmt: skip
-HEAVY_AT_ONCE = ("training", "models.pack", *(f"models.kernel.{name}" for name in ("attention", "decoding", "head", "scoring")))
+HEAVY_AT_ONCE = ("training", "models.pack", *(f"models.kernel.{name}" for name in ("attention", "decoding", "head", "past", "scoring")))
 """torch through and through: nothing else imports these but inside a function."""
 PLAIN = {"content", "data", "text", "hookspecs", "config", "constitution", "critic", "judge", "errors"}
 

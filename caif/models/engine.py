@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
-from typing import Protocol, runtime_checkable
 
 from caif.config import Exec
 from caif.content import digest
@@ -21,28 +21,14 @@ from caif.hookspecs import Answer, Model, Params, Question, Request
 from caif.ledger import TEMPLATE_VERSION, Ledger
 from caif.models import remote
 from caif.models.account import Account, Cost, Halt, Late
+from caif.models.batched import Batched, Remembering
 from caif.models.pace import CHARACTERS, characters
 from caif.models.rounds import Done, Server
 
 Track = Callable[[Iterable[Sequence[int]], int, str], Iterable[Sequence[int]]]
 """Shows progress over batches of row numbers: (batches, rows in all, label). Taking the next batch is what works."""
-
-
-@runtime_checkable
-class Batched(Protocol):
-    """A local model: it says how rows fall into batches and answers a batch at a time."""
-
-    def batches(self, items: Sequence[Request] | Sequence[Question]) -> list[list[int]]:
-        """Return batches of row numbers, depending on the whole list alone."""
-        ...
-
-    def reply(self, requests: Sequence[Request], params: Params, seed: int) -> list[Answer]:
-        """Answer one batch."""
-        ...
-
-    def score(self, questions: Sequence[Question]) -> list[Answer]:
-        """Score one batch."""
-        ...
+Then = Callable[[int, Answer], Request | None]
+"""What is asked next of a row, by its number and its answer; the same for the same answer."""
 
 
 @dataclass
@@ -63,16 +49,61 @@ class Engine:
     def ask(self, model: Model, requests: Sequence[Request], params: Params) -> list[Answer]:
         """Return one answer a request, in order."""
         self.account.refuse_unpriced(model.id)
-        keys = [_key(model, self.seed, r.messages, [*params], r.sample) for r in requests]
+        keys = self._keys(model, requests, params)
         if isinstance(model.chat, Batched):
             chat = model.chat
 
-            def run(rows: Sequence[int]) -> list[Answer]:
-                return chat.reply([requests[i] for i in rows], params, int(digest([keys[i] for i in rows])[:12], 16))
+            def run(rows: Sequence[int]) -> dict[str, Answer]:
+                return self._replied(chat.reply, [keys[i] for i in rows], [requests[i] for i in rows], params)
 
             return self._local(model, keys, lambda: chat.batches(requests), run, requests, params.max_tokens)
         server = self._server(model)
         return self._remote(model, keys, lambda rows, done: remote.ask(server, [(i, requests[i]) for i in rows], params, done))
+
+    def ask_on(
+        self, model: Model, requests: Sequence[Request], params: Params, then: Then, after: Params
+    ) -> tuple[list[Answer], list[Answer | None]]:
+        """Return one answer a request, and the answer to what `then` asks next, None where that is nothing.
+
+        A model on this machine goes on from the first turn to the second batch by batch, so that it reads once what both
+        have in common; a batch's two turns are stored together, so that a run that was killed computes both again alike.
+        """
+        if isinstance(model.chat, Remembering):
+            first = self._first_turns(model, model.chat, requests, params, then, after)
+        else:
+            first = self.ask(model, requests, params)
+        asked = {i: request for i, answer in enumerate(first) if (request := then(i, answer))}
+        second = dict(zip(asked, self.ask(model, [*asked.values()], after), strict=True))
+        return first, [second.get(i) for i in range(len(first))]
+
+    def _first_turns(
+        self, model: Model, chat: Remembering, requests: Sequence[Request], params: Params, then: Then, after: Params
+    ) -> list[Answer]:
+        """Return the answers to the first turns; those to the second ones are in the ledger then."""
+        keys = self._keys(model, requests, params)
+
+        def run(rows: Sequence[int]) -> dict[str, Answer]:
+            past = chat.past()
+            reply = partial(chat.reply, past=past)
+            first = self._replied(reply, [keys[i] for i in rows], [requests[i] for i in rows], params)
+            asked = [request for i in rows if (request := then(i, first[keys[i]]))]
+            for some in chat.batches(asked):
+                batch = [asked[n] for n in some]
+                second = self._replied(reply, self._keys(model, batch, after), batch, after)
+                first |= {key: answer for key, answer in second.items() if answer.finish != "error"}
+            return first
+
+        tokens = params.max_tokens + after.max_tokens
+        return self._local(model, keys, lambda: chat.batches(requests), run, requests, tokens)
+
+    def _keys(self, model: Model, requests: Sequence[Request], params: Params) -> list[str]:
+        return [_key(model, self.seed, r.messages, [*params], r.sample) for r in requests]
+
+    def _replied(
+        self, reply: Callable[..., list[Answer]], keys: Sequence[str], requests: Sequence[Request], params: Params
+    ) -> dict[str, Answer]:
+        """Return a local model's answers to one batch by their keys, which its randomness comes from."""
+        return dict(zip(keys, reply(requests, params, int(digest(keys)[:12], 16)), strict=True))
 
     def score(self, model: Model, questions: Sequence[Question]) -> list[Answer]:
         """Return, for each question in order, the log-probabilities of its choices."""
@@ -81,9 +112,9 @@ class Engine:
         if isinstance(model.chat, Batched):
             chat = model.chat
 
-            def run(rows: Sequence[int]) -> list[Answer]:
+            def run(rows: Sequence[int]) -> dict[str, Answer]:
                 some = [questions[i] for i in rows]
-                return _complete(model, some, chat.score(some))
+                return dict(zip((keys[i] for i in rows), _complete(model, some, chat.score(some)), strict=True))
 
             return self._local(model, keys, lambda: chat.batches(questions), run, questions, 0)
         if any(q.temperature != 1 or q.messages[0]["role"] == "raw" for q in questions):
@@ -112,7 +143,7 @@ class Engine:
         model: Model,
         keys: Sequence[str],
         cut: Callable[[], list[list[int]]],
-        run: Callable[[Sequence[int]], list[Answer]],
+        run: Callable[[Sequence[int]], dict[str, Answer]],
         items: Sequence[Request] | Sequence[Question],
         tokens_out: int,
     ) -> list[Answer]:
@@ -124,7 +155,7 @@ class Engine:
                 if missing:
                     with self._halts_told(keys, known):
                         held = self._hold(model, [items[i] for i in missing], tokens_out)
-                    fresh = {keys[i]: answer for i, answer in zip(missing, run(missing), strict=True)}
+                    fresh = run(missing)
                     failed |= {key: answer for key, answer in fresh.items() if answer.finish == "error"}
                     known |= (answered := {key: answer for key, answer in fresh.items() if key not in failed})
                     self.ledger.put(answered, model.id, self.stage, self.account.run)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from caif.models.kernel.past import Past
+
 GENERATE_ROWS = 32
 SCORE_TOKENS = 4096
 _ROLES = {"human": "user", "ai": "assistant", "system": "system"}
@@ -115,7 +117,15 @@ class LocalChat(BaseChatModel):
         ends = [len(order) * n // count for n in range(count + 1)] if count else []
         return [order[first:last] for first, last in pairwise(ends)]
 
-    def reply(self, requests: Sequence[Request], params: Params, seed: int) -> list[Answer]:
+    def past(self) -> "Past":
+        """Return what nothing has been computed of yet, for `reply` to fill and the next turn's `reply` to use."""
+        from caif.models.kernel.past import Past
+
+        return Past()
+
+    def reply(
+        self, requests: Sequence[Request], params: Params, seed: int, past: "Past | None" = None
+    ) -> list[Answer]:
         """Answer one batch of conversations. Temperature 0 takes the likeliest token each time."""
         from caif.models.kernel.decoding import decode
 
@@ -128,7 +138,7 @@ class LocalChat(BaseChatModel):
 
         failures = [_too_long(model, len(prompt) + params.max_tokens) for prompt in prompts]
         fit = [prompt for prompt, failure in zip(prompts, failures, strict=True) if failure is None]
-        said = iter(decode(model, fit, params.max_tokens, params.temperature, seed, ended) if fit else [])
+        said = iter(decode(model, fit, params.max_tokens, params.temperature, seed, ended, past) if fit else [])
         return [
             failure or _answer(tokenizer, next(said), ends, params, len(prompt))
             for prompt, failure in zip(prompts, failures, strict=True)

@@ -75,35 +75,36 @@ revise.version = 3
 
 
 def _round(work: Work, model: Model, chains: Sequence[Chain], examples: Talk, cfg: Revise) -> list[Chain]:
-    """Return each chain after one more turn: first all critiques are asked for, then all revisions."""
-    if cfg.critique:
-        talks = [
-            critic.critique_messages(c.prompt, c.answer, c.principle, examples, may_end=cfg.may_end) for c in chains
-        ]
-        asked = [Request(c.prompt.id, talk, len(c.turns)) for c, talk in zip(chains, talks, strict=True)]
-        critiques = work.ask(model, asked, Params(cfg.temperature, cfg.critique_tokens))
-    else:
+    """Return each chain after one more turn: a critique, and a revision if there is something to revise."""
+    params = Params(cfg.temperature, cfg.max_tokens)
+    if not cfg.critique:
         talks = [critic.direct_messages(c.prompt, c.answer, c.principle, examples) for c in chains]
-        critiques = [Answer("", "stop")] * len(chains)
-    stops = [_stop(critique, cfg) for critique in critiques]
-    told = [n for n, stop in enumerate(stops) if not stop]
-    if cfg.critique:
-        talks = [
-            critic.revision_messages(t, a.text, c.principle) for t, a, c in zip(talks, critiques, chains, strict=True)
-        ]
-    asked = [Request(chains[n].prompt.id, talks[n], len(chains[n].turns)) for n in told]
-    revised = dict(zip(told, work.ask(model, asked, Params(cfg.temperature, cfg.max_tokens)), strict=True))
-    after = []
-    for n, chain in enumerate(chains):
-        why = stops[n] or _why_not(chain.answer, revised[n], cfg.max_growth)
-        after.append(chain.after(critiques[n].text, revised[n].text if n in revised else "", why))
-    return after
+        revised = work.ask(model, _requests(chains, talks), params)
+        return [_after(c, Answer("", "stop"), answer, cfg) for c, answer in zip(chains, revised, strict=True)]
+    talks = [critic.critique_messages(c.prompt, c.answer, c.principle, examples, may_end=cfg.may_end) for c in chains]
+    asked = _requests(chains, talks)
+
+    def revision(n: int, critique: Answer) -> Request | None:
+        talk = critic.revision_messages(talks[n], critique.text, chains[n].principle)
+        return None if _stop(critique, cfg) else asked[n]._replace(messages=talk)
+
+    critiques, revised = work.ask_on(model, asked, Params(cfg.temperature, cfg.critique_tokens), revision, params)
+    return [_after(c, one, other, cfg) for c, one, other in zip(chains, critiques, revised, strict=True)]
+
+
+def _requests(chains: Sequence[Chain], talks: Sequence[Talk]) -> list[Request]:
+    return [Request(c.prompt.id, talk, len(c.turns)) for c, talk in zip(chains, talks, strict=True)]
+
+
+def _after(chain: Chain, critique: Answer, revised: Answer | None, cfg: Revise) -> Chain:
+    """Return the chain after a turn; the revision is None where none was asked for."""
+    if revised is None:
+        return chain.after(critique.text, "", _stop(critique, cfg))
+    return chain.after(critique.text, revised.text, _why_not(chain.answer, revised, cfg.max_growth))
 
 
 def _stop(critique: Answer, cfg: Revise) -> str:
     """Return why no revision is asked for after this critique, or ""."""
-    if not cfg.critique:
-        return ""
     if critique.failed or not critique.text.strip():
         return f"the model gave no critique ({critique.finish})"
     return NOTHING_FOUND if cfg.may_end and critic.nothing_to_criticise(critique.text) else ""

@@ -98,6 +98,74 @@ def test_a_batch_that_fails_half_way_through_is_not_stored(tmp_path: Path) -> No
     assert engine(tmp_path).ledger.spent() == {}
 
 
+class TwoTurns(Batches):
+    """A local model that remembers: its answer in the second turn says what it was given of the first."""
+
+    def past(self) -> list[str]:
+        return []
+
+    def reply(self, requests: Sequence[Request], params: Params, seed: int, past: Any = None) -> list[Answer]:
+        answers = super().reply(requests, params, seed)
+        if past is not None:
+            answers = [answer._replace(detail="; ".join(past)) for answer in answers]
+            past[:] = [request.row for request in requests]
+        return answers
+
+
+def ask_on(engine: Engine, chat: Any, count: int) -> tuple[list[Answer], list[Answer | None]]:
+    asked = requests(count)
+
+    def then(n: int, answer: Answer) -> Request | None:
+        more = [{"role": "assistant", "content": answer.text}, {"role": "user", "content": "And?"}]
+        return asked[n]._replace(messages=[*asked[n].messages, *more]) if n % 5 else None
+
+    return engine.ask_on(model(chat), asked, Params(), then, Params(max_tokens=9))
+
+
+def test_a_second_turn_follows_its_first_batch_by_batch(tmp_path: Path) -> None:
+    """What was computed for a batch's first turn is there for its second one, and for no other; some rows end before."""
+    chat = TwoTurns()
+    first, second = ask_on(engine(tmp_path), chat, 10)
+    assert chat.calls == [
+        ["000", "001", "002", "003"], ["001", "002", "003"], ["004", "005", "006", "007"], ["004", "006", "007"],
+        ["008", "009"], ["008", "009"],
+    ]  # fmt: skip
+    assert [answer.detail for answer in first] == [""] * 10
+    assert [answer and answer.detail for answer in second][3:7] == ["000; 001; 002; 003", "004; 005; 006; 007", None, "004; 005; 006; 007"]
+    plain, plain_second = ask_on(engine(tmp_path / "plain"), Batches(), 10)
+    assert [a.text for a in first] == [a.text for a in plain]
+    assert [a is None for a in second] == [a is None for a in plain_second] == [n % 5 == 0 for n in range(10)]
+
+
+@pytest.mark.parametrize("stop_at", range(6))
+def test_a_run_stopped_in_either_turn_goes_on_to_the_same_answers(tmp_path: Path, stop_at: int) -> None:
+    """P2: both turns of a batch are kept or neither is, so what the second one was computed from is there again."""
+    wanted = ask_on(engine(tmp_path / "whole"), TwoTurns(), 10)
+    stopped, home = TwoTurns(stop_at=stop_at), tmp_path / "stopped"
+    with pytest.raises(PowerCut):
+        ask_on(engine(home), stopped, 10)
+    resumed = TwoTurns()
+    assert ask_on(engine(home), resumed, 10) == wanted
+    assert len(resumed.calls) == 6 - stop_at // 2 * 2
+    again = TwoTurns()
+    assert ask_on(engine(home), again, 10) == wanted
+    assert again.calls == []
+
+
+def test_a_second_turn_that_fails_is_asked_again_and_then_told(tmp_path: Path) -> None:
+    """A failure is not stored, and costs the first turn nothing."""
+
+    class Failing(TwoTurns):
+        def reply(self, requests: Sequence[Request], params: Params, seed: int, past: Any = None) -> list[Answer]:
+            answers = super().reply(requests, params, seed, past)
+            return [Answer("", "error", detail="too long")] * len(answers) if len(requests[0].messages) > 1 else answers
+
+    first, second = ask_on(engine(tmp_path, max_failures=1.0), Failing(), 4)
+    assert [answer.finish for answer in first] == ["stop"] * 4
+    assert [answer and answer.detail for answer in second] == [None, "too long", "too long", "too long"]
+    assert engine(tmp_path).ledger.spent()["test"].calls == 4
+
+
 def test_known_answers_are_used_as_they_are_and_no_row_is_shifted(tmp_path: Path) -> None:
     """Whatever the ledger holds already, in any combination: those answers come back, and every other goes to its row."""
 

@@ -16,6 +16,7 @@ from caif.hookspecs import Params, Question, Request
 from caif.models.kernel.attention import NAME, install, installed
 from caif.models.kernel.decoding import decode, pick
 from caif.models.kernel.head import refuse_foreign
+from caif.models.kernel.past import Past
 from caif.models.kernel.scoring import Reply, logprobs
 from caif.models.kernel.trie import cut, lay_out
 from caif.models.local import LocalChat, load
@@ -328,3 +329,58 @@ def test_a_row_that_is_longer_than_the_model_fails_alone(tmp_path: Path) -> None
     ):
         assert [answer.failed for answer in answers] == [False, True]
         assert answers[1].detail.startswith("too long: ") and answers[1].detail.endswith("the model takes 64")
+
+
+@settings(MADE, max_examples=12)
+@given(
+    prompts=st.lists(st.lists(st.integers(0, 300), min_size=1, max_size=20), min_size=1, max_size=6),
+    more=st.lists(st.lists(st.integers(0, 300), max_size=6), min_size=6, max_size=6),
+    dropped=st.integers(0, 3),
+    tokens=st.integers(1, 6),
+)
+def test_what_was_computed_for_a_turn_serves_the_next(
+    fast: Any, plain: Any, prompts: list, more: list, dropped: int, tokens: int
+) -> None:
+    """Whether a prompt goes on where the turn before ended, parts from it, or is the very same: as if read from scratch."""
+    past = Past()
+    first = decode(fast, prompts, tokens, 0, 0, lambda ids: ids[-1] % 2 == 0, past)
+    assert first == decode(fast, prompts, tokens, 0, 0, lambda ids: ids[-1] % 2 == 0)
+    talks = [[*p, *said[: len(said) - dropped], *then] for p, said, then in zip(prompts, first, more, strict=False)]
+    second = decode(fast, talks[::-1], tokens, 0, 0, lambda _: False, past)
+    assert second == [by_generate(plain, talk, tokens, -1) for talk in talks[::-1]]
+    third = decode(fast, prompts, tokens, 0, 0, lambda _: False, past)
+    assert third == [by_generate(plain, prompt, tokens, -1) for prompt in prompts]
+
+
+def test_only_what_is_new_is_computed(fast: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next turn reads what was said last, which was drawn and not yet read, and what comes after it."""
+    from caif.models.kernel import decoding
+
+    read: list[int] = []
+    own = decoding.forward
+
+    def counted(model: Any, tokens: Sequence[int], *rest: Any) -> Any:
+        read.append(len(tokens))
+        return own(model, tokens, *rest)
+
+    monkeypatch.setattr(decoding, "forward", counted)
+    past, prompts = Past(), [[n, *range(20, 40)] for n in range(4)]
+    said = decode(fast, prompts, 5, 1.0, 0, lambda _: False, past)
+    assert read == [4 * 21, 4, 4, 4, 4]
+    del read[:]
+    decode(fast, [[*p, *s, 7, 8] for p, s in zip(prompts, said, strict=True)], 1, 1.0, 0, lambda _: False, past)
+    assert read == [4 * 3]
+
+
+def test_a_conversation_that_goes_on_says_what_it_would_say_from_scratch(folder: Path) -> None:
+    """Through the chat model: the template puts a new turn after what was said, whose tokens may be others now."""
+    chat = LocalChat(folder=str(folder))
+    talks = [[{"role": "user", "content": text}] for text in ("hello", "what is rain?", "hello")]
+    past = chat.past()
+    said = chat.reply([Request(str(n), t) for n, t in enumerate(talks)], Params(1.0, 12), 3, past)
+    more = [
+        Request("r", [*talk, {"role": "assistant", "content": answer.text}, {"role": "user", "content": "And then?"}])
+        for talk, answer in zip(talks, said, strict=True)
+    ]
+    for params in (Params(0.0, 12), Params(1.0, 12)):
+        assert chat.reply(more, params, 4, past) == chat.reply(more, params, 4)

@@ -15,6 +15,7 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
+from caif.models.kernel.past import Layers, Past
 from caif.models.kernel.trie import Trie, lay_out
 
 if TYPE_CHECKING:
@@ -37,10 +38,14 @@ class Plan(Protocol):
 
 
 class Tree:
-    """One pass over a trie: each token attends to its path. `kept` receives every layer's keys and values."""
+    """One pass over a trie: each token attends to its path. `kept` receives every layer's keys and values.
 
-    def __init__(self, trie: Trie, device: torch.device, kept: list[tuple[torch.Tensor, torch.Tensor]] | None = None):
-        self.kept = kept
+    Those of `past`, which the trie's paths begin with, come first.
+    """
+
+    def __init__(self, trie: Trie, device: torch.device, kept: Layers | None = None, past: Past | None = None):
+        self.kept, self.past = kept, past
+        self.first = past.size if past else 0
         self.runs = [(run, torch.tensor(run.path, device=device)) for run in trie.runs]
         self.masks: dict[int | None, list[torch.Tensor | None]] = {}
 
@@ -48,6 +53,9 @@ class Tree:
         self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float, window: int | None
     ) -> torch.Tensor:
         """See `Plan`."""
+        if self.past is not None and self.first:
+            keys, values = self.past.layers[layer]
+            key, value = torch.cat([keys, key], 1), torch.cat([values, value], 1)
         if self.kept is not None:
             self.kept.append((key, value))
         if window not in self.masks:
@@ -55,7 +63,7 @@ class Tree:
         out = query.new_empty(query.shape[1], query.shape[0], value.shape[2])
         for (run, path), mask in zip(self.runs, self.masks[window], strict=True):
             own = slice(run.start, run.stop)
-            seen = own if len(run.path) == run.stop - run.start else path
+            seen = slice(self.first + run.start, self.first + run.stop) if len(run.path) == run.stop - run.start else path
             mixed = scaled_dot_product_attention(
                 query[None, :, own], key[None, :, seen], value[None, :, seen], mask,
                 is_causal=mask is None, scale=scale, enable_gqa=key.shape[0] < query.shape[0],
@@ -77,11 +85,9 @@ class Rows:
         self.mask = torch.zeros(len(lengths), 1, 1, self.room, dtype=dtype, device=device)
         for row, pad in enumerate(self.pads):
             self.mask[row, ..., :pad] = -torch.inf
-        self.layers: list[tuple[torch.Tensor, torch.Tensor]] = []
+        self.layers: Layers = []
 
-    def fill(
-        self, rows: Sequence[int], paths: Sequence[Sequence[int]], kept: list[tuple[torch.Tensor, torch.Tensor]]
-    ) -> None:
+    def fill(self, rows: Sequence[int], paths: Sequence[Sequence[int]], kept: Layers) -> None:
         """Take the prompts of some rows over from a pass over their trie."""
         if not self.layers:
             sizes = [[(len(self.pads), x.shape[0], self.room, x.shape[2]) for x in pair] for pair in kept]
@@ -92,6 +98,11 @@ class Rows:
                 for cache, new in zip(pair, found, strict=True):
                     cache[row, :, : self.pads[row]] = 0  # masked, but no number is no number times zero
                     cache[row, :, self.pads[row] : self.end] = new[:, where]
+
+    def taken(self, place: int, row: int) -> Layers:
+        """Return a copy of all that is held for a row, which stands in this place now."""
+        own = slice(self.pads[row], self.end)
+        return [(keys[place, :, own].clone(), values[place, :, own].clone()) for keys, values in self.layers]
 
     def keep(self, stay: Sequence[int]) -> list[int]:
         """Let all rows but some leave, and return which row now stands in each place."""
@@ -194,7 +205,7 @@ def _windows(model: "PreTrainedModel") -> set[int]:
 
 def _followed(model: "PreTrainedModel", tokens: list[int]) -> torch.Tensor:
     """Return the last token's hidden state [1, size], computed after the others were kept."""
-    trie, kept = lay_out([tokens[:-1]]), list[tuple[torch.Tensor, torch.Tensor]]()
+    trie, kept = lay_out([tokens[:-1]]), Layers()
     forward(model, trie.tokens, trie.positions, Tree(trie, model.device, kept))
     rows = Rows([len(tokens) - 1], 1, model.device, model.dtype)
     rows.fill([0], trie.paths, kept)

@@ -8,6 +8,7 @@ from torch.nn.functional import pad
 
 from caif.models.kernel import head
 from caif.models.kernel.attention import Rows, Tree, forward, installed
+from caif.models.kernel.past import Layers, Past
 from caif.models.kernel.trie import cut, lay_out
 
 if TYPE_CHECKING:
@@ -22,12 +23,19 @@ Ended = Callable[[list[int]], bool]
 
 
 def decode(
-    model: "PreTrainedModel", prompts: Sequence[list[int]], tokens: int, temperature: float, seed: int, ended: Ended
+    model: "PreTrainedModel",
+    prompts: Sequence[list[int]],
+    tokens: int,
+    temperature: float,
+    seed: int,
+    ended: Ended,
+    past: Past | None = None,
 ) -> list[list[int]]:
     """Return the ids that follow each prompt: `tokens` at most, up to and with the first after which `ended` holds.
 
     The same batch and seed give the same answers; a row's draws do not depend on when other rows end. Temperature 0
-    takes the likeliest token. No prompt may be empty.
+    takes the likeliest token. No prompt may be empty. What `past` holds of the prompts is not computed again, and then
+    it holds these prompts and what followed.
     """
     if not installed(model):
         return _by_transformers(model, prompts, tokens, temperature, seed, ended)
@@ -35,20 +43,26 @@ def decode(
     draws = torch.rand(tokens, len(prompts), generator=generator, dtype=torch.float64).to(model.device)
     said: list[list[int]] = [[] for _ in prompts]
     live = list(range(len(prompts)))
+    left: list[tuple[list[int], Layers]] = []
     with torch.inference_mode():
-        rows, states = _read(model, prompts, tokens)
+        rows, states = _read(model, prompts, tokens, past)
         for n in range(tokens):
             chosen = pick(head.logits(model, states), temperature, draws[n, live])
             for row, token in zip(live, chosen, strict=True):
                 said[row].append(token)
-            stay = [place for place, row in enumerate(live) if not ended(said[row])]
-            if not stay or n + 1 == tokens:
+            stay = [place for place, row in enumerate(live) if n + 1 < tokens and not ended(said[row])]
+            if past is not None:
+                gone = [(place, row) for place, row in enumerate(live) if place not in stay]
+                left += [([*prompts[row], *said[row][:-1]], rows.taken(place, row)) for place, row in gone]
+            if not stay:
                 break
             places = rows.keep(stay)
             live = [live[place] for place in places]
             positions = [len(prompts[row]) + n for row in live]
             states = forward(model, [chosen[place] for place in places], positions, rows)
             rows.end += 1
+        if past is not None:
+            past.put(left)
     return said
 
 
@@ -74,16 +88,19 @@ def _first_above(sums: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
     return torch.searchsorted(sums, torch.minimum(values, sums[:, -1:] * (1 - 1e-12)), right=True)
 
 
-def _read(model: "PreTrainedModel", prompts: Sequence[list[int]], room: int) -> tuple[Rows, torch.Tensor]:
+def _read(
+    model: "PreTrainedModel", prompts: Sequence[list[int]], room: int, past: Past | None
+) -> tuple[Rows, torch.Tensor]:
     """Return the keys and values of all prompts, with room for what follows, and the hidden state each one ends in."""
     rows = Rows(list(map(len, prompts)), room, model.device, model.dtype)
     last: dict[int, torch.Tensor] = {}
     for some in cut(prompts, PROMPT_TOKENS):
-        trie = lay_out([prompts[row] for row in some])
-        kept: list[tuple[torch.Tensor, torch.Tensor]] = []
-        states = forward(model, trie.tokens, trie.positions, Tree(trie, model.device, kept))
+        trie = lay_out([prompts[row] for row in some], past)
+        kept: Layers = []
+        tree = Tree(trie, model.device, kept, past)
+        states = forward(model, trie.tokens, trie.positions, tree)
         rows.fill(some, trie.paths, kept)
-        last |= {row: states[path[-1]] for row, path in zip(some, trie.paths, strict=True)}
+        last |= {row: states[path[-1] - tree.first] for row, path in zip(some, trie.paths, strict=True)}
     return rows, torch.stack([last[row] for row in range(len(prompts))])
 
 

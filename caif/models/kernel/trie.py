@@ -6,7 +6,17 @@ prompt have all of it in common. No token is padding.
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
+
+
+class Held(Protocol):
+    """Tokens that were computed before: how many, and where the longest beginning of a sequence lies among them."""
+
+    size: int
+
+    def path(self, ids: Sequence[int]) -> list[int]:
+        """Return the places of that beginning's tokens; it is shorter than the sequence."""
+        ...
 
 
 class Run(NamedTuple):
@@ -18,7 +28,10 @@ class Run(NamedTuple):
 
 
 class Trie(NamedTuple):
-    """Tokens in layout order, each one's position in its sequence, and where every token of each sequence lies."""
+    """Tokens in layout order, each one's position in its sequence, and where every token of each sequence lies.
+
+    Where tokens were computed before, they come first in all paths, and are not laid out.
+    """
 
     tokens: list[int]
     positions: list[int]
@@ -26,16 +39,19 @@ class Trie(NamedTuple):
     paths: list[list[int]]
 
 
-def lay_out(sequences: Sequence[Sequence[int]]) -> Trie:
+def lay_out(sequences: Sequence[Sequence[int]], before: Held | None = None) -> Trie:
     """Return the trie of some sequences; in sorted order each one shares with the last all that it shares with any."""
     trie = Trie([], [], [], [[] for _ in sequences])
     last: Sequence[int] = ()
     path: list[int] = []
+    first = before.size if before else 0
     for i in sorted(range(len(sequences)), key=lambda i: tuple(sequences[i])):
         ids = sequences[i]
-        same, start = _shared(last, ids), len(trie.tokens)
+        known = before.path(ids) if before else []
+        path = max(path[: shared(last, ids)], known, key=len)
+        same, start = len(path), len(trie.tokens)
         stop = start + len(ids) - same
-        path = [*path[:same], *range(start, stop)]
+        path = [*path, *range(first + start, first + stop)]
         if stop > start:
             trie.runs.append(Run(start, stop, path))
         trie.tokens.extend(ids[same:])
@@ -50,22 +66,22 @@ def cut(sequences: Sequence[Sequence[int]], limit: int) -> list[list[int]]:
     They are cut where neighbours share least, as long as that leaves a batch at least half full.
     """
     order = sorted(range(len(sequences)), key=lambda i: tuple(sequences[i]))
-    shared = [_shared(sequences[i], sequences[j]) for i, j in pairwise(order)]
+    common = [shared(sequences[i], sequences[j]) for i, j in pairwise(order)]
     batches, start = [], 0
     while start < len(order):
         stop = start + 1
         held = [len(sequences[order[start]])]
-        while stop < len(order) and held[-1] + (more := len(sequences[order[stop]]) - shared[stop - 1]) <= limit:
+        while stop < len(order) and held[-1] + (more := len(sequences[order[stop]]) - common[stop - 1]) <= limit:
             held.append(held[-1] + more)
             stop += 1
         if stop < len(order):
             half = [end for end in range(start + 1, stop + 1) if 2 * held[end - start - 1] >= limit]
-            stop = min(half or [stop], key=lambda end: (shared[end - 1], -end))
+            stop = min(half or [stop], key=lambda end: (common[end - 1], -end))
         batches.append(order[start:stop])
         start = stop
     return batches
 
 
-def _shared(a: Sequence[int], b: Sequence[int]) -> int:
+def shared(a: Sequence[int], b: Sequence[int]) -> int:
     """Return how many first tokens two sequences share."""
     return next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
