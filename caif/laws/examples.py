@@ -16,7 +16,7 @@ from caif.constitution import Case, Constitution, Principle
 from caif.errors import CaifError
 from caif.files import read_text
 
-_BLOCK = re.compile(r"^(?P<fence>~{3,}|`{3,})xml[^\n]*\n(?P<inside>.*?)^(?P=fence)[ \t\r]*$", re.MULTILINE | re.DOTALL)
+_OPENS = re.compile(r"(~{3,}|`{3,})xml\b")
 _TAG = re.compile(
     r"<(?P<name>user|developer|system|tool|assistant|untrusted)\b[^<>]*>(?P<said>.*?)</(?P=name)>", re.DOTALL
 )
@@ -24,12 +24,27 @@ _COMPARISON = re.compile(r"<comparison>(.*?)</comparison>", re.DOTALL)
 _MARK = re.compile(r"\s*<!--\s*(?P<word>[A-Z]+)\b.*?-->", re.DOTALL)
 _BELONGS = re.compile(r"\AExamples for (\[\^\w+\])")
 CUT = "[..."
+LONG = 20_000
+"""Characters beyond which a block is no example: looking for tags in it would take too long."""
 
 
 def worked(text: str) -> Iterator[Case | str]:
     """Yield the cases that a text's examples are, and for each example that is none the reason."""
-    for block in _BLOCK.finditer(text):
-        yield from _cases(block["inside"])
+    for block in _blocks(text):
+        yield from _cases(block) if len(block) <= LONG else ["a text is empty or too long"]
+
+
+def _blocks(text: str) -> Iterator[str]:
+    """Yield what stands in fences; a fence that is not closed holds nothing."""
+    fence, inside = "", list[str]()
+    for line in text.splitlines(keepends=True):
+        if not fence:
+            fence, inside = opens[1] if (opens := _OPENS.match(line)) else "", []
+        elif line.rstrip() == fence:
+            yield "".join(inside)
+            fence = ""
+        else:
+            inside.append(line)
 
 
 def _cases(block: str) -> Iterator[Case | str]:

@@ -19,21 +19,28 @@ _ITEM = re.compile(
 _ENDS = re.compile(r"[.!?;:][\"')\]\u201d]*\Z")
 _ACROSS = re.compile(r"^[ \t]*[-=*_]{3,}[ \t\r]*$", re.MULTILINE)
 """A line across the page, or below a title."""
+LEAD = 400
+"""What leads to a list is no longer than this: it is said with each item."""
 WORDS = 6
 """How many of its first words a rule is called by."""
 
 
 class Piece(NamedTuple):
-    """A part of the text as it stands, and what it says; an item of a list says it without its mark."""
+    """A part of the text as it stands, in strings, and what it says; an item of a list says it without its mark."""
 
-    text: str
+    parts: list[str]
     said: str
     is_item: bool
 
     @property
+    def text(self) -> str:
+        """The part as it stands."""
+        return "".join(self.parts)
+
+    @property
     def leads(self) -> bool:
         """Whether it only says what follows."""
-        return not self.is_item and self.said.endswith(":")
+        return not self.is_item and self.said.endswith(":") and len(self.said) <= LEAD
 
     @property
     def is_title(self) -> bool:
@@ -43,23 +50,21 @@ class Piece(NamedTuple):
 
 def rules(text: str) -> tuple[str, list[Section]]:
     """Return what stands before the first rule, and the rules; a text that leads to a list is a section without prose."""
-    frame, pieces = "", list[Piece]()
-    for text_, is_item in _pieces(text):
-        piece = Piece(text_, _said(text_, is_item=is_item), is_item)
-        if piece.said:
-            pieces.append(piece)
-        elif pieces:  # code, a line across the page: it belongs to what stands before it
-            pieces[-1] = pieces[-1]._replace(text=pieces[-1].text + text_)
-        else:
-            frame += text_
-    if len(pieces) > 1 and pieces[0].is_title and not pieces[1].is_title:
-        frame, pieces = frame + pieces[0].text, pieces[1:]
-    return frame, list(_sections(pieces))
+    pieces = [Piece([], "", is_item=False)]  # the frame
+    for part, is_item in _pieces(text):
+        if said := _said(part, is_item=is_item):
+            pieces.append(Piece([part], said, is_item))
+        else:  # code, a line across the page: it belongs to what stands before it
+            pieces[-1].parts.append(part)
+    frame, *rest = pieces
+    if len(rest) > 1 and rest[0].is_title and not rest[1].is_title:
+        frame.parts.extend(rest.pop(0).parts)
+    return frame.text, list(_sections(rest))
 
 
 def _sections(pieces: list[Piece]) -> Iterator[Section]:
     before = ""
-    for piece, after in pairwise([*pieces, Piece("", "", is_item=False)]):
+    for piece, after in pairwise([*pieces, Piece([], "", is_item=False)]):
         if piece.leads and after.is_item:
             before = piece.said
             yield Section(1, piece.said, {}, piece.text, "", _name(piece.said))

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -219,7 +220,7 @@ def test_in_a_policy_without_headings_an_item_or_a_paragraph_is_a_principle(tmp_
     ]  # fmt: skip
     assert take(law) == take(law, "text") == POLICY
     shown = [p.instruct.partition("The rule: ")[2] for p in law.principles]
-    assert shown[0].split() == "Never share a customer's data. Not even with colleagues: - no e-mail - no chat".split()
+    assert " ".join(shown[0].split()) == "Never share a customer's data. Not even with colleagues: - no e-mail - no chat"
     assert shown[4:] == ["A paragraph of\ntwo lines.", "Another one."]
     added = law.model_copy(update={"principles": (*law.principles, Principle(id="new", objective="policy", **NEW))})
     assert take(added) == f"{POLICY}\n\nWhich is new?\n"
@@ -232,6 +233,17 @@ def test_what_leads_to_a_list_is_said_with_each_item() -> None:
     assert [(p.weight, p.instruct.partition("The rule: ")[2]) for p in law.principles] == [
         (0, "It must not:"), (1, "It must not: lie"), (1, "It must not: cheat"), (1, "It is kind."),
     ]  # fmt: skip
+
+
+def test_a_long_policy_takes_no_longer_than_its_length(tmp_path: Path) -> None:
+    """A file may come from anywhere: lines across the page without end, and a lead of a megabyte before a long list."""
+    started = time.monotonic()
+    for text in ("Be kind.\n\n" + "---\n\n" * 100_000, "word " * 100_000 + "be:\n\n" + "- x\n" * 10_000):
+        frame, sections = rules(text)
+        assert frame + "".join(section.text for section in sections) == text
+        assert sum(len(section.prose) for section in sections) <= 2 * len(text)
+    assert list(worked("~~~xml\n<user>\n" * 50_000)) == []
+    assert time.monotonic() - started < 30
 
 
 EXAMPLE = """~~~xml
