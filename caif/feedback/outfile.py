@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 from caif.errors import CaifError
 
+as_json = json.JSONEncoder(ensure_ascii=False).encode
 Put = Callable[[dict[str, Any]], None]
 
 
@@ -30,7 +31,7 @@ def rows_of(out: Path) -> Iterator[Put]:
         with _begun(scratch) as handle:
 
             def put(row: dict[str, Any]) -> None:
-                handle.write(json.dumps(row, ensure_ascii=False) + "\n")
+                handle.write(as_json(row) + "\n")
 
             yield put
             handle.flush()
