@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from caif.cli import audit, constitutions, differences, feedback, labels, review, runs
+from caif.cli import audit, constitutions, differences, disagreements, feedback, labels, review, runs
 
 HELP = """Turn a constitution into a trained model, and see what each principle did.
 
@@ -42,7 +42,7 @@ for command in (
 for command in (constitutions.check, constitutions.lint, constitutions.test, constitutions.export, differences.diff):
     laws.command()(command)
 laws.command("import")(constitutions.import_)
-for command in (feedback.inspect, feedback.scrub):
+for command in (feedback.inspect, feedback.scrub, disagreements.disagreements):
     people.command()(command)
 people.command("import")(feedback.import_)
 

@@ -24,7 +24,7 @@ BURST, HOUR, LONG = 10, 3600.0, 7 * 86400.0
 """So many votes within an hour are a burst where they are nearly all of the rater's and the votes of all span this long."""
 NEARLY = 0.9
 _WORD = re.compile(r"\w+")
-_HASHES = 8
+_HASHES, _BAND = 16, 4
 
 
 class Cast(NamedTuple):
@@ -82,9 +82,9 @@ def _alike(prompts: Sequence[str]) -> str:
 
 
 def _groups(texts: Sequence[str]) -> list[int]:
-    """Return which group of near-duplicates each text is in: texts that share two of their smallest hashes in a row."""
+    """Return which group of near-duplicates each text is in: texts that share a band of smallest hashes."""
     groups: list[int] = []
-    seen: dict[tuple[int, int, int], int] = {}
+    seen: dict[tuple[int, ...], int] = {}
     for n, text in enumerate(texts):
         bands = [(k, *pair) for k, pair in enumerate(_sketch(text))]
         found = next((seen[band] for band in bands if band in seen), n)
@@ -94,12 +94,12 @@ def _groups(texts: Sequence[str]) -> list[int]:
     return groups
 
 
-def _sketch(text: str) -> list[tuple[int, int]]:
-    """Return the smallest of several hashes over a text's runs of three words, numbers counting as one word, two by two."""
+def _sketch(text: str) -> list[tuple[int, ...]]:
+    """Return the smallest of several hashes over a text's runs of three words, numbers counting as one word, in bands."""
     words = [re.sub(r"\d+", "0", word) for word in _WORD.findall(text.casefold())]
     runs = {" ".join(words[k : k + 3]) for k in range(max(1, len(words) - 2))}
     least = [min(zlib.crc32(run.encode(), 0x9E3779B1 * k & 0xFFFFFFFF) for run in runs) for k in range(_HASHES)]
-    return list(zip(least[::2], least[1::2], strict=True))
+    return [tuple(least[k : k + _BAND]) for k in range(0, _HASHES, _BAND)]
 
 
 def _burst(times: Floats, span: float) -> str:

@@ -9,6 +9,7 @@ from caif.report.evaluation import evaluation_numbers
 from caif.report.gather import Made
 from caif.report.headline import sentences
 from caif.report.principles import principle_rows
+from caif.report.raters import rater_numbers
 from caif.report.rewards import reward_numbers
 from caif.report.sources import source_rows
 from caif.report.stages import flow, models, settings, unused
@@ -26,6 +27,7 @@ def numbers(made: Made, title: str = "", examples: int = 12) -> dict[str, Any]:
         "left_out": made.left_out,
         "principles": principle_rows(made),
         "sources": source_rows(made),
+        "raters": rater_numbers(made),
         "reward": reward_numbers(made),
         "rl": rl_numbers(made),
         "evaluation": evaluation_numbers(made),
