@@ -29,10 +29,30 @@ def broken() -> hookspecs.Reward:
     return lambda completions, **_: [1.0, float("nan")] + [1.0] * (len(completions) - 2)
 
 
+def breaks(*, after: int) -> hookspecs.Reward:
+    """A reward that is a number for so many calls."""
+
+    def score(completions: list[Any], **_: Any) -> list[float | None]:
+        SEEN.append({})
+        values: list[float | None] = [float(len(talk[-1]["content"])) for talk in completions]
+        return values if len(SEEN) <= after else [1.0, float("nan"), *values[2:]]
+
+    return score
+
+
+def length() -> hookspecs.Reward:
+    """A reward for nothing but length."""
+
+    def score(completion_ids: list[list[int]], **_: Any) -> list[float | None]:
+        return [float(len(ids)) for ids in completion_ids]
+
+    return score
+
+
 @hookspecs.hookimpl
 def caif_rewards() -> dict[str, Any]:
     """The rewards of these tests."""
-    return {"vowels": vowels, "silent": silent, "broken": broken}
+    return {"vowels": vowels, "silent": silent, "broken": broken, "breaks": breaks, "length": length}
 
 
 def small(spec: ModelSpec, **fields: Any) -> Rl:

@@ -37,7 +37,7 @@ def test_each_guard_trips_past_its_limit_after_its_patience(guard: str, change: 
     patience = {"finite": 1, "preference": 1, "spread": 5}.get(guard, 3)
     bad = {**START, **change}
     assert passed(START, START, guards)
-    assert not passed(START, bad, guards)
+    assert passed(START, bad, guards) == (guard == "spread")  # a step that taught nothing did no harm
     assert tripped([START, *[bad] * (patience - 1)], guards) is None
     found = tripped([START, *[bad] * patience], guards)
     assert found is not None
@@ -58,6 +58,7 @@ def test_each_guard_trips_past_its_limit_after_its_patience(guard: str, change: 
 def test_what_is_within_the_limits_passes(change: dict[str, Any]) -> None:
     """A judge that turns away from answers that are paid less is right; a number that is not there trips nothing."""
     assert passed(START, {**START, **change}, Guards())
+    assert tripped([START, *[{**START, **change}] * 20], Guards()) is None
 
 
 @pytest.mark.parametrize(
@@ -74,8 +75,8 @@ def test_each_guard_can_be_switched_off(guard: str) -> None:
         name: "off" for name in Guards.model_fields if name not in ("on_trip", "patience", "flat", "every", "sample")
     }
     off, on = Guards.model_validate(every), Guards.model_validate({**every, guard: getattr(Guards(), guard)})
-    assert passed(START, bad, off)
-    assert not passed(START, bad, on)
+    assert tripped([START, *[bad] * 10], off) is None
+    assert tripped([START, *[bad] * 10], on) is not None
 
 
 def test_the_reward_that_rose_most_in_its_own_unit_is_named() -> None:

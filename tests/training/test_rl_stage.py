@@ -1,5 +1,6 @@
 """RL as a stage: from the tuned model, held to it, paid by name, in whole groups, and the same bytes twice."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -7,16 +8,20 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import ValidationError
 from rl_parts import SEEN, small
 from safetensors.torch import load_file, save_file
 
 from caif.config import ModelSpec
+from caif.constitution import Constitution
 from caif.data import Prompt
 from caif.errors import CaifError
 from caif.models.local import load
 from caif.run import Run
-from caif.stages.rl import rl
+from caif.stages.rl import authority, rl
 from caif.store import Artifact
+from caif.training.payment import Payment
+from caif.training.reinforcing import Grpo
 
 Make = Callable[..., Prompt]
 Store = Callable[..., Artifact]
@@ -109,6 +114,94 @@ def test_a_reward_without_opinion_changes_nothing(
     names = [a.model / "adapter_model.safetensors" for a in (there, without)]
     assert names[0].read_bytes() == names[1].read_bytes()
     assert there.metrics["steps"][0]["rewards/mute/mean"] is None
+
+
+def test_a_constraint_is_traced_and_said_if_it_is_out_of_reach(
+    run: Run, asked: Artifact, rewards: Artifact, spec: ModelSpec
+) -> None:
+    """Mean, multiplier and verdict step by step, and how it ended."""
+    bound = {"brevity": {"at_least": 50.0, "start": 20.0}}
+    made = run.build(rl, asked, None, rewards, cfg=small(spec, steps=10, constraints=bound))
+    steps = made.metrics["steps"]
+    assert [step["constraints/brevity/multiplier"] for step in steps] == pytest.approx([20.0] * 10)
+    assert all(
+        step["constraints/brevity/mean"] == pytest.approx(step["rewards/brevity/mean"], abs=1e-5) for step in steps
+    )
+    ended = made.metrics["constraints"]["brevity"]
+    assert (ended["bound"], ended["way"], ended["infeasible"]) == (50.0, "at least", True)
+    assert steps[-1]["constraints/brevity/infeasible"] == 1.0
+    assert made.metrics["rewards"] == {"brevity": 0.0}
+
+
+def test_advantages_are_caifs_own_and_rewards_are_logged_as_trl_logs_them(
+    run: Run, asked: Artifact, rewards: Artifact, spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If TRL were to compute its advantages elsewhere, this would notice: what the loss is given is what Payment gave."""
+    given: list[torch.Tensor] = []
+    used: list[torch.Tensor] = []
+    whole, loss = Payment.__call__, Grpo._compute_loss
+
+    def paid(self: Payment, *args: Any) -> Any:
+        found = whole(self, *args)
+        given.append(found[0])
+        return found
+
+    def computed(self: Grpo, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+        used.append(inputs["advantages"])
+        return loss(self, model, inputs)
+
+    monkeypatch.setattr(Payment, "__call__", paid)
+    monkeypatch.setattr(Grpo, "_compute_loss", computed)
+    weights = {"brevity": {"table": [[1, 1.0], [2, 3.0]]}, "letter": -1.0}
+    cfg = small(spec, at_once=8, rewards={"letter": {"use": "vowels"}}, weights=weights)
+    steps = run.build(rl, asked, None, rewards, cfg=cfg).metrics["steps"]
+    assert len(given) == len(used) == 2
+    for ours, theirs in zip(given, used, strict=True):
+        assert torch.allclose(ours.sort().values, theirs.double().sort().values, atol=1e-5)  # TRL shuffles the batch
+    for step, weight in zip(steps, (1.0, 3.0), strict=True):
+        assert step["weights/brevity"] == weight
+        together = weight * step["rewards/brevity/mean"] - step["rewards/letter/mean"]
+        assert step["reward"] == pytest.approx(together, abs=1e-4)
+
+
+def test_ranks_need_objectives_of_different_authority(
+    run: Run, asked: Artifact, rewards: Artifact, spec: ModelSpec, tmp_path: Path
+) -> None:
+    """The constitution's principles give it, or the run file; where all are alike it is an error."""
+    paid = {"aggregation": "veto", "rewards": {"letter": {"use": "vowels"}}}
+    with pytest.raises(CaifError, match='"veto" needs rewards of different authority'):
+        run.build(rl, asked, None, rewards, cfg=small(spec, **paid))
+    text = "please"
+    principle = {"id": "p", "objective": "brevity", "critique": text, "revision": text, "compare": text, "authority": 2}
+    law = Constitution.model_validate({"name": "law", "objectives": {"brevity": "short"}, "principles": [principle]})
+    assert authority(law, ["brevity", "letter"], small(spec, **paid)) == {"brevity": 2}
+    assert run.build(rl, asked, None, rewards, cfg=small(spec, **paid, authority={"letter": 1})) is not None
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        ({"bars": {"brevity": 0.0}}, 'bars: says nothing with aggregation = "normalize_then_sum"'),
+        (
+            {"authority": {"brevity": 1}, "aggregation": "minimum"},
+            'authority: says nothing with aggregation = "minimum"',
+        ),
+        ({"safety_tags": ["risk"], "aggregation": "veto"}, 'safety_tags: says nothing with aggregation = "veto"'),
+        ({"penalty": 2.0}, 'penalty: says nothing with truncated = "keep"'),
+        ({"target_kl": 60.0}, "target_kl: 60 is not below guards.kl, 50"),
+        ({"guards": {"every": 5}}, "guards.every: is for a judge"),
+        ({"judge": {"use": "hf:x"}, "guards": {"preference": "off"}}, "judge: is asked for guards.preference"),
+        ({"constraints": {"a": {}}}, "either at_least = … or at_most"),
+        ({"constraints": {"a": {"at_least": 0, "at_most": 1}}}, "either at_least = … or at_most"),
+        ({"constraints": {"a": {"at_least": 0, "start": 99}}}, "start 99 is over most 20"),
+        ({"guards": {"kl": 0}}, "guards.kl"),
+        ({"weights": {"a": {"linear": [[2, 1], [1, 1]]}}}, "the steps of a schedule rise"),
+    ],
+)
+def test_keys_that_contradict_each_other_are_refused(spec: ModelSpec, fields: dict[str, Any], complaint: str) -> None:
+    """By the key, before anything is made."""
+    with pytest.raises(ValidationError, match=re.escape(complaint)):
+        small(spec, **fields)
 
 
 @pytest.mark.parametrize(
