@@ -1,15 +1,16 @@
 """Rows that repeat an evaluation set: those whose prompt or answers have a run of its words."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
+from caif.data import Rejected
 from caif.errors import CaifError
 from caif.formats.json_array import records
-from caif.formats.jsonl import Line, lines
+from caif.formats.jsonl import lines
 from caif.mixture.near import BATCH, answer_runs, prompt_runs
 from caif.mixture.rows import Bools, Rows
 from caif.mixture.words import Hashes, any_of, runs, words
@@ -56,8 +57,14 @@ def _texts(path: Path) -> list[str]:
         raise CaifError(f"{path}: no such file", "evaluation_sets names files of JSON lines, JSON or plain text")
     if path.name.endswith((".txt", ".md")):
         return path.read_text(encoding="utf-8", errors="replace").splitlines()
-    rows: Iterable[Any] = records(path) if path.name.endswith(".json") else lines(path)
-    return [text for row in rows if isinstance(row, Line) for text in _strings(row.row)]
+    texts: list[str] = []
+    for row in records(path) if path.name.endswith(".json") else lines(path):
+        if isinstance(row, Rejected):  # what cannot be read would not be kept out
+            raise CaifError(
+                f"{path.parent / row.where}: {row.reason}", "an evaluation set is JSON lines, a JSON array or .txt"
+            )
+        texts += _strings(row.row)
+    return texts
 
 
 def _strings(value: object) -> Iterator[str]:

@@ -4,7 +4,7 @@ Labels enter with their rater's reliability and their source's bias estimated fr
 comparisons of the answer they are on, and a pair that was made of thumbs is then a comparison and no label.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -26,13 +26,12 @@ FUSED = "fused"
 
 
 class Together(NamedTuple):
-    """The fused rows, which thumbs are in them, each row with the pairs and with the thumbs behind it, and who was how reliable."""
+    """The fused rows, which thumbs are in them, and each row with the pairs and with the thumbs behind it."""
 
     rows: Rows
     used: Bools
     pairs: Links
     thumbs: Links
-    found: Fused
 
 
 def fuse_rows(pairs: Rows, thumbs: Rows, about: Ints) -> Together:
@@ -49,9 +48,9 @@ def fuse_rows(pairs: Rows, thumbs: Rows, about: Ints) -> Together:
     items = Items(a, b, _features(some.take(shown), first[shown]))
     bears = np.isin(voted, np.concatenate([a, b])) & thumbs.kept
     found = fuse(_votes(some, item, first), items, _thumbs(thumbs, voted, bears))
-    behind = (item, np.arange(some.size))
-    table = _table(some, shown, first[shown], found, behind)
-    return Together(of_table(Preference, table), bears, (item, place), _bearing(a, b, voted, bears), found)
+    bearing = _bearing(a, b, voted, bears)
+    table = _table(some.take(shown), first[shown], found, _about(some, thumbs, item, bearing, len(shown)))
+    return Together(of_table(Preference, table), bears, (item, place), bearing)
 
 
 def _answers(pairs: Rows, thumbs: Rows) -> tuple[Ints, Ints, Ints]:
@@ -115,15 +114,24 @@ def _thumbs(thumbs: Rows, answer: Ints, bears: Bools) -> Thumbs | None:
     return Thumbs(answer[bears], voices, sources, up, some.weight, tuple(raters), tuple(names))
 
 
-def _table(pairs: Rows, shown: Ints, first: Bools, found: Fused, behind: Links) -> pa.Table:
-    count = len(shown)
-    table = pairs.take(shown).table
+def _about(pairs: Rows, thumbs: Rows, item: Ints, bearing: Links, count: int) -> dict[str, Any]:
+    """Return what each row says of where it comes from: the names of all that is behind it, and what labels cost."""
+    label = np.flatnonzero(pc.not_equal(pairs.column("rater"), DERIVED).to_numpy())
+    sources = _one([pairs.column("source"), thumbs.column("source")])
+    everyone = np.concatenate([item[label], bearing[0]]), np.concatenate([label, pairs.size + bearing[1]])
+    behind = item, np.arange(pairs.size)
+    return {
+        "source": joined_names(sources, everyone, count), "principle": joined_names(pairs.column("principle"), behind, count),
+        "origin": origins(pairs, behind, count),
+    }  # fmt: skip
+
+
+def _table(shown: Rows, first: Bools, found: Fused, about: dict[str, Any]) -> pa.Table:
+    chosen, rejected = shown.answers
     turned = pa.array((found.p >= 0.5) != first)
-    names = {name: joined_names(pairs.column(name), behind, count) for name in ("source", "principle")}
     table = replaced(
-        table, chosen=pc.if_else(turned, table["rejected"], table["chosen"]), **names, rater=FUSED, resolution="",
-        rejected=pc.if_else(turned, table["chosen"], table["rejected"]), probability=np.maximum(found.p, 1 - found.p),
-        weight=found.weight, origin=origins(pairs, behind, count),
+        shown.table, chosen=pc.if_else(turned, rejected, chosen), rejected=pc.if_else(turned, chosen, rejected),
+        probability=np.maximum(found.p, 1 - found.p), weight=found.weight, rater=FUSED, resolution="", **about,
     )  # fmt: skip
     return replaced(table, id=ids(Preference, table))
 

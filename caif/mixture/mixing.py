@@ -1,6 +1,7 @@
 """The way from all sources' rows to the mixture, step by step; every step is a function on columns."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -72,10 +73,8 @@ def mix(
     alive = pairs.kept | step.used_pairs, step.thumbs.kept | step.used_thumbs
     split = sides(parts, alive, near, asked, cfg.split_by, cfg.heldout, seed)
     if split.largest > LARGE and len(cfg.split_by) > 1:
-        text = (
-            f"combine: {split.largest:.0%} of the rows hang together by {', '.join(cfg.split_by)} and are on one side"
-        )
-        tell.warn(f"{text}; split by less")
+        by = ", ".join(cfg.split_by)
+        tell.warn(f"combine: {split.largest:.0%} of the rows hang together by {by} and are on one side; split by less")
     parts, factors = _shared(parts, split.heldout, cfg, tell)
     return Mixture(parts, split.heldout, numbers(parts, split.heldout, tally, factors))
 
@@ -97,10 +96,9 @@ def without_refusals(pairs: Rows, thumbs: Rows, cfg: Combine, tally: Tally) -> t
     if cfg.boilerplate == "keep":
         return pairs, thumbs
     justified = boilerplate.backed(pairs, cfg.harm)
-    gone = (boilerplate.unjustified(rows, justified, cfg.unsafe) for rows in (pairs, thumbs))
-    return tuple(
-        tally.leave(rows, out, "prefers a refusal by habit") for rows, out in zip((pairs, thumbs), gone, strict=True)
-    )  # type: ignore[return-value]
+    gone = [boilerplate.unjustified(rows, justified, cfg.unsafe) for rows in (pairs, thumbs)]
+    why = "prefers a refusal by habit"
+    return tally.leave(pairs, gone[0], why), tally.leave(thumbs, gone[1], why)
 
 
 def without_evaluation(parts: tuple[Rows, Rows], cfg: Combine, tally: Tally) -> tuple[Rows, Rows]:
@@ -131,15 +129,16 @@ def paired(pairs: Rows, thumbs: Rows, cfg: Combine, tally: Tally) -> Step:
 
 def settled(step: Step, cfg: Combine, tally: Tally) -> Step:
     """Return the rows with contradictory labels of one comparison kept, set aside or fused."""
-    pairs, thumbs = step.pairs, step.thumbs
     if cfg.contradictions == "keep":
         return step
+    pairs, thumbs = step.pairs, step.thumbs
     about = crossed(numbered(comparisons(pairs))[0], numbered(pairs.column("objective"))[0])
     if cfg.contradictions == "set_aside":
         gone = contradictory(pairs, about)
         return step._replace(pairs=tally.leave(pairs, gone, "labels of one comparison contradict each other"))
     if not pairs.kept.any():
         return step
+    thumbs = replace(thumbs, kept=thumbs.kept | step.used_thumbs)  # a pair made of thumbs is no label: they are
     one = fuse_rows(pairs, thumbs, about)
     tally.came_from(one.rows, pairs, one.pairs, "fused")
     tally.came_from(one.rows, thumbs, one.thumbs, "fused")

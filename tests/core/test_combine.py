@@ -231,6 +231,20 @@ def test_contradictory_labels_are_kept_set_aside_or_fused(tmp_path: Path) -> Non
     assert {other for _, other, how in evidence(fused) if how == "fused"} == ids(labels)
 
 
+def test_thumbs_alone_are_fused_into_pairs_that_weigh_something(tmp_path: Path) -> None:
+    """A pair made of thumbs is a comparison, and its thumbs are the labels: each counts once, and none stays behind."""
+    votes: list[Row] = [
+        thumb(text, text == "a", Prompt.of(f"p{n}"), rater=r) for n in range(12) for text in "ab" for r in "rst"
+    ]
+    made = mixed(tmp_path, {"people": votes}, heldout=0.0, contradictions="fuse")
+    rows = made.rows(Preference)
+    assert {(row.chosen, row.rejected, row.rater, row.source) for row in rows} == {("a", "b", "fused", "people")}
+    assert all(row.probability > 0.8 and row.weight > 0.3 for row in rows)
+    assert made.rows(Rating) == []
+    told = evidence(made)
+    assert {of for _, of, how in told if how == "fused"} >= ids(votes)
+
+
 def test_a_pair_of_thumbs_can_be_traced_to_the_thumbs(tmp_path: Path) -> None:
     """And from there to the record they came from: the source's rows have it."""
     votes: list[Row] = [thumb("a", True, rater="1"), thumb("b", False, rater="2"), thumb("c", True, Prompt.of("else"))]

@@ -20,6 +20,7 @@ from caif.mixture.keys import comparisons
 from caif.mixture.reading import ids, upright
 from caif.mixture.rows import Rows, crossed, numbered
 from caif.mixture.splitting import sides
+from caif.mixture.thumbs import DERIVED
 from caif.tables import schema_of
 
 NO = "As an AI language model I can't help with that."
@@ -159,11 +160,14 @@ def test_rows_that_repeat_an_evaluation_set_are_found(tmp_path: Path) -> None:
     assert decontaminate.overlapping(rows, [known], 13)[0].tolist() == [True, False, False, False, True, True, False]
 
 
-@pytest.mark.parametrize("text", ["", '{"a": "yes"}\n', "nothing here\n"])
-def test_an_evaluation_set_without_texts_is_refused(tmp_path: Path, text: str) -> None:
-    """It would protect nothing, silently."""
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("", "no text of 5 words"), ('{"a": "yes"}\n', "no text of 5 words"), ("nothing here\n", "set.jsonl:1: not JSON")],
+)
+def test_an_evaluation_set_that_protects_nothing_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    """Nor is a line of it left out silently."""
     (tmp_path / "set.jsonl").write_text(text)
-    with pytest.raises(CaifError, match="no text of 5 words"):
+    with pytest.raises(CaifError, match=message):
         decontaminate.known(tmp_path / "set.jsonl", 13)
 
 
@@ -239,6 +243,16 @@ def test_fused_rows_say_what_all_labels_make_likely() -> None:
     assert Counter(found.pairs[0].tolist()) == dict.fromkeys(range(30), 4)
     (fused,) = set(found.thumbs[0].tolist())
     assert made[fused].prompt.text == "q0"
+
+
+def test_a_fused_row_names_every_source_that_has_a_say() -> None:
+    """Thumbs on its answers too, each name once."""
+    rows = tabled(
+        [pair("x", "y", principle="p", rater="judge"), pair("x", "y", rater=DERIVED, source="a+b")], Preference
+    )
+    votes = tabled([thumb("x", True, source="b"), thumb("y", False, source="a"), thumb("z", True, source="c")], Rating)
+    (row,) = listed(fuse_rows(rows, votes, about(rows)).rows)
+    assert row.source == "a+ai+b"
 
 
 def test_a_fused_row_names_every_principle_and_what_its_labels_cost() -> None:
