@@ -210,7 +210,7 @@ def test_lint_speaks_of_the_file_and_the_place(kitchen: Any) -> None:
     warned = kitchen.caif("lint", "new.toml")
     assert warned.exit_code == 1
     assert (
-        "new.toml: principles[0].compare: warning: two demands in one sentence (more salt and more taste)"
+        "new.toml: principles.salt.compare: warning: two demands in one sentence (more salt and more taste)"
         in warned.stdout
     )
     assert "over the budget of 20" in kitchen.caif("lint", "law.toml", "--budget", "20").stdout
