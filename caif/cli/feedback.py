@@ -1,42 +1,30 @@
 """The commands `caif feedback inspect`, `import` and `scrub`: people's feedback, before a run takes it."""
 
 import json
-import os
-from collections.abc import Iterable, Iterator
-from itertools import islice
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from caif.cli.options import AsJson, Debug, key_value
+from caif.cli.exports import (
+    Down,
+    Export,
+    Force,
+    Format,
+    Map,
+    Options,
+    Out,
+    SaltEnv,
+    Up,
+    choose,
+    followed,
+    print_problems,
+    salt_of,
+)
+from caif.cli.options import AsJson, Debug
 from caif.exits import guarded
 
 if TYPE_CHECKING:
-    from caif.feedback.choosing import Chosen
     from caif.feedback.survey import Survey
-    from caif.feedback.tally import Problems
-
-R = TypeVar("R")
-Export = Annotated[
-    Path, typer.Argument(metavar="FILE", help="A file of feedback; .gz and .zst are unpacked as they are read.")
-]
-Format = Annotated[str, typer.Option("--format", metavar="NAME", help="Its format; else it is recognised by its keys.")]
-Options = Annotated[
-    list[str] | None, typer.Option("--option", metavar="KEY=VALUE", help="An option of the format; repeatable.")
-]
-Map = Annotated[
-    str, typer.Option("--map", metavar="FIELD=COLUMN,…", help="Columns of a table of your own; format `table`.")
-]
-Up = Annotated[str, typer.Option("--up", metavar="A,B", help="Ratings of the table that are a thumb up.")]
-Down = Annotated[str, typer.Option("--down", metavar="A,B", help="Ratings of the table that are a thumb down.")]
-SaltEnv = Annotated[
-    str,
-    typer.Option("--salt-env", metavar="NAME", help="The variable that holds a salt of your own for raters' hashes."),
-]
-Out = Annotated[Path, typer.Option("-o", "--out", metavar="OUT.jsonl", help="Where to write.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")]
-BATCH = 100
 
 
 @guarded
@@ -65,8 +53,8 @@ def inspect(
     from caif.errors import CaifError
     from caif.feedback.survey import survey
 
-    chosen = _choose(file, format, option, (map, up, down))
-    found = survey(_followed(chosen.rows(file)))
+    chosen = choose(file, format, option, (map, up, down))
+    found = survey(followed(chosen.rows(file)))
     table = {"file": str(file), "format": chosen.format, "why": chosen.why, **found.table}
     print(json.dumps(table)) if as_json else _print_survey(table, found)
     if not found.tally.usable:
@@ -109,12 +97,12 @@ def import_(
     what = checked(policy)
     for written in (out, aside(out)):
         refuse_existing(written, force=force)
-    chosen = _choose(file, format, option, (map, up, down), salt_env)
-    tally = bring(_followed(chosen.rows(file)), file, out, what)
+    chosen = choose(file, format, option, (map, up, down), salt_env)
+    tally = bring(followed(chosen.rows(file)), file, out, what)
     thumbs = f"{counted(tally.thumbs, 'thumb')} ({tally.up:,} up, {tally.down:,} down)"
     line(f"{out}: {thumbs} and {counted(tally.pairs, 'pair')}, read as {chosen.format} ({chosen.why})")
     if unusable := tally.problems.counts.total():
-        _print_problems(tally.problems)
+        print_problems(tally.problems)
         line(f"{counted(unusable, 'row')} {'set aside in ' + str(aside(out)) if what == 'quarantine' else 'skipped'}")
     if chosen.salted is False:
         line("raters are hashed with caif's own salt, which everybody knows: for one of your own use --salt-env")
@@ -152,9 +140,9 @@ def scrub(
     from caif.terminal import table as print_table
 
     refuse_existing(out, force=force)
-    report, salt = Scrubbed(), _salt(salt_env)
+    report, salt = Scrubbed(), salt_of(salt_env)
     with rows_of(out) as put:
-        for row in scrubbed(_followed(json_rows(file)), report, salt):
+        for row in scrubbed(followed(json_rows(file)), report, salt):
             put(row)
         if not report.rows:
             raise CaifError(f"{file}: no usable rows", "is it JSON lines?")
@@ -165,62 +153,8 @@ def scrub(
         rows = [(kind, where, f"{count:,}") for (kind, where), count in sorted(report.found.items())]
         print_table("Found and masked", ("kind", "field", "#count"), rows)
     if report.left_out.counts:
-        _print_problems(report.left_out)
+        print_problems(report.left_out)
     line(f"{out}: {counted(report.rows, 'row')}, {report.changed:,} of them changed")
-
-
-def _choose(
-    file: Path, named: str, option: list[str] | None, columns: tuple[str, str, str], salt_env: str = ""
-) -> "Chosen":
-    """Return the reader that the command line asks for; --map names the format `table`."""
-    from caif.errors import CaifError
-    from caif.feedback.choosing import choose
-    from caif.plugins import load
-    from caif.terminal import Terminal
-
-    options: dict[str, Any] = dict(key_value(text, "--option") for text in option or [])
-    if columns[0]:
-        options["map"] = dict(_column(text) for text in columns[0].split(","))
-        named = named or "table"
-    options |= {key: values.split(",") for key, values in zip(("up", "down"), columns[1:], strict=True) if values}
-    if not file.exists():
-        raise CaifError(f"{file}: no such file", "check the path")
-    plugins = load(folders=[Path("plugins")])
-    for complaint in plugins.complaints():
-        Terminal().warn(complaint)
-    return choose(plugins, file, named, options, _salt(salt_env) if salt_env else "")
-
-
-def _column(text: str) -> tuple[str, str]:
-    from caif.errors import CaifError
-
-    field, equals, column = text.partition("=")
-    if not (field and equals and column):
-        raise CaifError(f"--map {text!r}: is not FIELD=COLUMN", "write for example prompt=question,response=answer")
-    return field, column
-
-
-def _salt(env: str) -> str:
-    from caif.errors import CaifError
-
-    if env and not os.environ.get(env):
-        raise CaifError(
-            f"--salt-env: {env} is not set", f"export {env}=…, and keep it: another salt makes other raters"
-        )
-    return os.environ[env] if env else "caif"
-
-
-def _followed(rows: Iterable[R]) -> Iterator[R]:
-    """Yield the rows, saying how far it has come."""
-    from caif.terminal import Terminal
-
-    tell, source = Terminal(), iter(rows)
-    batches = iter(lambda: list(islice(source, BATCH)), [])
-    try:
-        for batch in tell.track(batches, None, "reading", len):
-            yield from batch
-    finally:
-        tell.close()
 
 
 def _print_survey(table: dict[str, Any], found: "Survey") -> None:
@@ -245,7 +179,7 @@ def _print_survey(table: dict[str, Any], found: "Survey") -> None:
     line(f"{table['file']}: {table['format']} ({table['why']})")
     print_table("", ("what", "there is"), [(what, said) for what, said in facts.items() if said])
     if table["problems"]:
-        _print_problems(tally.problems)
+        print_problems(tally.problems)
     if table["examples"]:
         examples = [
             [row.get(name, "") for name in ("from", "read as", "prompt", "answer")] for row in table["examples"]
@@ -253,10 +187,3 @@ def _print_survey(table: dict[str, Any], found: "Survey") -> None:
         print_table("Drawn by chance, what is personal masked", ("from", "read as", "prompt", "answer"), examples)
     for warning in table["warnings"]:
         line(f"note: {warning}")
-
-
-def _print_problems(problems: "Problems") -> None:
-    from caif.terminal import table as print_table
-
-    rows = [(row["reason"], f"{row['count']:,}", row["first"], row["detail"]) for row in problems.table]
-    print_table("Rows that cannot be used", ("reason", "#rows", "the first", "detail"), rows)
