@@ -29,7 +29,7 @@ def read(artifact: Artifact, kind: type[Row]) -> pa.Table:
     broken file are errors.
     """
     file = artifact.folder / f"{table_name(kind)}.parquet"
-    batches = list(_checked(file, kind)) if file.is_file() else []
+    batches = list(checked(file, kind)) if file.is_file() else []
     found, written = sum(batch.num_rows for batch in batches), artifact.counts.get(table_name(kind), 0)
     if found != written:
         raise CaifError(f"{file}: holds {found} rows where {written} were written", BROKEN)
@@ -38,7 +38,8 @@ def read(artifact: Artifact, kind: type[Row]) -> pa.Table:
     return pa.Table.from_batches(batches, schema=schema_of(kind))
 
 
-def _checked(file: Path, kind: type[Row]) -> Iterator[pa.RecordBatch]:
+def checked(file: Path, kind: type[Row]) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a file, batch by batch, each row's id checked against its content."""
     with opened(file) as table:
         if not table.schema_arrow.equals(schema_of(kind)):
             raise CaifError(f"{file}: has other columns than this version of caif gives a {table_name(kind)}", BROKEN)
