@@ -59,6 +59,7 @@ steps = 2
 prompts_per_step = 2
 generations = 2
 max_tokens = 8
+truncated = "keep"
 rank = 2
 [evaluate]
 judge = "tiny"

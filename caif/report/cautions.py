@@ -13,6 +13,9 @@ from caif.report.sources import FLIPS
 AGREEMENT = 0.6
 """Below this share of agreement with people, labels are hardly better than a coin."""
 
+LEARNT = 0.5
+"""Below this share of RL's answers, the policy learns from the short ones alone."""
+
 MASS = 0.5
 """A judge that puts less of its probability on the option letters would rather have said something else."""
 
@@ -29,6 +32,7 @@ def cautions(numbers: Numbers) -> list[dict[str, str]]:
     """Return what to doubt, and about which stage or source; all that is about one of them stands together."""
     found = [c for source in numbers["sources"] for c in (*_judge(source), *_learned(source), *_people(source))]
     found += _reward(numbers["reward"]) if numbers["reward"] else []
+    found += _rl(numbers["rl"]) if numbers["rl"] else []
     found += outcomes.doubts(numbers["evaluation"], numbers["sources"]) if numbers["evaluation"] else []
     places = list(dict.fromkeys(about for about, _ in found))
     return [{"about": about, "text": text} for about, text in sorted(found, key=lambda c: places.index(c[0]))]
@@ -94,3 +98,17 @@ def _reward(reward: Numbers) -> Iterator[About]:
     if reward["truncated"]:
         text = "cut to the length limit before the reward model saw them."
         yield "reward", f"{counted(int(reward['truncated']), 'row')} had to be {text}"
+
+
+def _rl(rl: Numbers) -> Iterator[About]:
+    if trip := rl["tripped"]:
+        kept = f"the policy of step {trip['kept']}" if trip.get("kept") else "the policy that it started from"
+        yield "rl", f"RL WAS STOPPED BY A GUARD at step {trip['step']}, and {kept} was kept. {trip['said']}."
+    for one in rl["constraints"]:
+        if one["infeasible"]:
+            text = f"The constraint that {one['name']} be {one['way']} {number(one['bound'])} seems out of reach: its "
+            yield "rl", text + "multiplier stayed at its largest, and it was still broken."
+    counted_share = [value for panel in rl["panels"] if panel["key"] == "counted" for _, value in panel["points"]]
+    if counted_share and (mean := sum(counted_share) / len(counted_share)) < LEARNT:
+        text = f"Only {percent(mean)} of the answers that RL sampled ended by themselves and could be learnt from: "
+        yield "rl", text + "raise rl.max_tokens, or say what to do with the others (rl.truncated)."

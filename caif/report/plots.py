@@ -64,12 +64,12 @@ def axis(span: Span, mark: float | None = None, unit: str = "") -> str:
     return _svg("strip", width, height, f"axis from {number(span.low)} to {number(span.high)}", parts)
 
 
-def lines(points: Points, label: str) -> str:
-    """Draw one series over the steps, with its running mean once it is long enough to be noisy."""
+def lines(points: Points, label: str, mark: float | None = None) -> str:
+    """Draw one series over the steps, with its running mean once it is long enough to be noisy, and a line at a bound."""
     width, height, left, right, top, bottom = 330, 150, 46, 322, 8, 128
     xs = Span(points[0][0], max(points[-1][0], points[0][0] + 1))
-    ys = span_of([{"mean": y, "low": None, "high": None} for _, y in points])
-    parts = []
+    ys = span_of([{"mean": y, "low": None, "high": None} for _, y in points], *([] if mark is None else [mark]))
+    parts = [] if mark is None else [_line("mark", left, ys.at(mark, bottom, top), right, ys.at(mark, bottom, top))]
     for value, text in ticks(ys, 3):
         y = ys.at(value, bottom, top)
         parts += [_line("rail", left, y, right, y), _text(left - 6, float(y) + 3.5, text, "end")]

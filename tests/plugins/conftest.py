@@ -121,6 +121,7 @@ steps = 1
 prompts_per_step = 2
 generations = 2
 max_tokens = 8
+truncated = "keep"
 rank = 2
 rewards.plain = {{ use = "plain-words", longest = 5 }}
 [evaluate]

@@ -10,6 +10,7 @@ from made_up_metrics import JUDGE
 from caif.report.cautions import cautions
 from caif.report.gather import Made, gather
 from caif.report.numbers import numbers
+from caif.report.page import page
 from caif.report.training import series
 from caif.store import Artifact
 
@@ -111,17 +112,32 @@ def test_every_rule_that_applies_cautions_and_no_other(table: dict[str, Any]) ->
 def test_a_judge_that_decides_nothing_is_told(ties: int, decided: float, said: str) -> None:
     """Whether it says one half, or next to it: its labels are no labels."""
     quiet = {"flips": None, "failed": {}, "mass": None, "reward": {}, "by": "people", "use": "mine", "label": "mine"}
-    source = {**quiet, "judgements": 10, "silent": {"tie": ties}, "decided": decided, "tested": [{"check": "bad", "passed": True}]}
-    found = [one["text"] for one in cautions({"sources": [source], "reward": None, "evaluation": None})]
+    source = {
+        **quiet,
+        "judgements": 10,
+        "silent": {"tie": ties},
+        "decided": decided,
+        "tested": [{"check": "bad", "passed": True}],
+    }
+    found = [one["text"] for one in cautions({"sources": [source], "reward": None, "rl": None, "evaluation": None})]
     assert len(found) == bool(said) and all(said in text for text in found)
 
 
 def test_a_judge_that_nobody_asked_what_is_known_is_told() -> None:
     """What its judgements show by themselves is no such test."""
-    quiet = {"flips": None, "failed": {}, "mass": None, "reward": {}, "by": "people", "silent": {}, "decided": 0.3, "judgements": 10}
+    quiet = {
+        "flips": None,
+        "failed": {},
+        "mass": None,
+        "reward": {},
+        "by": "people",
+        "silent": {},
+        "decided": 0.3,
+        "judgements": 10,
+    }
     sign = {"check": "one place", "passed": False, "reason": "a is preferred"}
     source = {**quiet, "use": "mine", "label": "mine", "tested": [sign]}
-    told = [one["text"] for one in cautions({"sources": [source], "reward": None, "evaluation": None})]
+    told = [one["text"] for one in cautions({"sources": [source], "reward": None, "rl": None, "evaluation": None})]
     assert told == [
         "Its judge failed the test of one place: a is preferred.",
         "Its judge was not tested on known answers (its source does not use caif.judge.watch).",
@@ -178,6 +194,33 @@ def test_the_numbers_are_json_even_where_logs_hold_nan(table: dict[str, Any]) ->
     loss = by(table["rl"]["panels"], "key", "loss")
     assert [x for x, _ in loss["points"]] == [1, *range(3, 25)]
     assert series([{"kl": 0.5}, {}, {"kl": None}, {"kl": 1}], "kl") == [[1, 0.5], [4, 1]]
+
+
+def test_what_became_of_guards_and_constraints_is_said(run: dict[str, Artifact]) -> None:
+    """A run that a guard stopped, a bound out of reach and answers that taught nothing are cautions; the trace is drawn."""
+    artifact = run["rl"]
+    trip = {"step": 24, "kept": 20, "said": "rl: step 24: 3 times as long as at the start (limit 2)"}
+    ended = {"brevity": {"bound": 0.5, "way": "at least", "multiplier": 20.0, "off": 1.0, "infeasible": True}}
+    steps = [
+        {
+            "step": n,
+            "counted": 0.25,
+            "constraints/brevity/mean": n / 50,
+            "constraints/brevity/multiplier": n / 2,
+            "weights/a": n,
+        }
+        for n in range(1, 25)
+    ]
+    facts = {**artifact.facts, "metrics": {"steps": steps, "constraints": ended, "tripped": trip}}
+    found = numbers(gather([Artifact(artifact.folder, facts)]))
+    said = " ".join(caution["text"] for caution in found["cautions"] if caution["about"] == "rl")
+    assert "RL WAS STOPPED BY A GUARD at step 24, and the policy of step 20 was kept. rl: step 24: 3 times" in said
+    assert "The constraint that brevity be at least 0.50 seems out of reach" in said
+    assert "Only 25" in said
+    assert by(found["rl"]["panels"], "key", "weights/a")["label"] == "weight: a"
+    drawn = page(found)
+    assert "brevity, to be at least 0.50" in drawn
+    assert "brevity: its multiplier" in drawn
 
 
 def test_without_anything_there_are_numbers_all_the_same() -> None:
