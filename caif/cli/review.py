@@ -1,8 +1,9 @@
 """The command `caif review`: people's word on the answers of a run, or of a feedback file."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
@@ -10,9 +11,10 @@ from caif.cli.options import HOME, Debug, Home, made
 from caif.exits import guarded
 
 if TYPE_CHECKING:
-    from caif.data import Preference, Rating, Rejected
+    from caif.data import Preference, Rating
+    from caif.review.items import Item
     from caif.review.material import Material
-    from caif.review.session import Review, Summary
+    from caif.review.session import Question, Review, Summary
 
 What = Annotated[
     str, typer.Argument(metavar="WHAT", help="A run (its file, name or folder), or a file as FORMAT:PATH.")
@@ -27,6 +29,14 @@ Out = Annotated[
     Path | None, typer.Option("-o", "--out", metavar="FILE", help="Where the votes go; there is a place for them.")
 ]
 JSON_LINES = (".jsonl", ".jsonl.gz")
+
+
+class Wanted(NamedTuple):
+    """How items are put in order."""
+
+    order: Literal["unlabelled", "useful"]
+    audit: float
+    seed: int
 
 
 @guarded
@@ -69,33 +79,41 @@ def review(
     caif review hh-rlhf:pairs.jsonl -o votes.jsonl
     """
     from caif.errors import CaifError
-    from caif.review import items, material, unsure, votes
+    from caif.review import material, votes
+    from caif.review.items import gold as known_items
+    from caif.review.items import with_gold
     from caif.review.session import Review
-    from caif.terminal import Terminal
 
-    tell, ask = Terminal(), _on_a_page(port) if web else _here
     source, place = _material(what, home)
     name = _name(rater) if rater else votes.rater_of(home)
     file = out or place / f"{name}.jsonl"
     source = source._replace(people=[*source.people, *material.votes_of_others(place, file)])
     question = material.question(source.law, objective)
-    asked = source.pairs()
-    if order == "useful" and source.reward:
-        tell.say("Asking the reward model what it is unsure of …")
-        asked = unsure.unsure(source.reward, asked, question.objective)
-    found = items.ordered(source.thumbs(asked) if thumbs else asked, order, audit, seed)
-    known = items.gold(_rows(gold), thumb=thumbs) if gold else []
+    kind = "answers" if thumbs else "pairs of different answers"
+    if not (found := _items(source, question, Wanted(order, audit, seed), thumbs=thumbs)):
+        raise CaifError(f"{what}: there are no {kind} to review", "run it until [sample], or take --thumbs")
+    known = known_items(_rows(gold), thumb=thumbs) if gold else []
     if gold and not known:
         raise CaifError(f"--gold {gold}: holds no {'thumbs' if thumbs else 'pairs'} to ask", "see caif review --help")
-    if not found:
-        what_kind = "answers" if thumbs else "pairs of different answers"
-        raise CaifError(f"{what}: there are no {what_kind} to review", "run it until [sample], or take --thumbs")
+    ask = _on_a_page(port) if web else _here
     with votes.opened(file, name) as opened:
-        session = Review(items.with_gold(found, known, gold_share, seed)[:limit], opened, question, seed)
+        session = Review(with_gold(found, known, gold_share, seed)[:limit], opened, question, seed)
         try:
             ask(session)
         finally:
             _print(session.summary(), file, thumbs=thumbs)
+
+
+def _items(source: "Material", question: "Question", wanted: Wanted, *, thumbs: bool) -> "list[Item]":
+    from caif.review.items import ordered
+    from caif.review.unsure import unsure
+    from caif.terminal import Terminal
+
+    asked = source.pairs()
+    if wanted.order == "useful" and source.reward:
+        Terminal().say("Asking the reward model what it is unsure of …")
+        asked = unsure(source.reward, asked, question.objective)
+    return ordered(source.thumbs(asked) if thumbs else asked, *wanted)
 
 
 def _here(session: "Review") -> None:
@@ -130,12 +148,21 @@ def _material(what: str, home: Path) -> "tuple[Material, Path]":
     return of_run(artifacts), folder / "reviews"
 
 
-def _rows(named: str) -> "list[Preference | Rating | Rejected]":
+def _rows(named: str) -> "list[Preference | Rating]":
+    """Return the usable rows of a feedback file, and say of the others how many there are, by reason."""
     from caif import desk
+    from caif.data import Rejected
+    from caif.formats.fields import at_least_one
     from caif.plugins import load
+    from caif.terminal import Terminal
 
     source = named if ":" in named else f"caif:{named}"
-    return list(desk.read(load(folders=[Path("plugins")]), source))
+    path = Path(source.partition(":")[2])
+    given: Iterable[Preference | Rating | Rejected] = desk.read(load(folders=[Path("plugins")]), source)
+    rows: list[Preference | Rating | Rejected] = list(at_least_one(given, path, "feedback"))
+    if reasons := Counter(row.reason for row in rows if isinstance(row, Rejected)):
+        Terminal().say(f"{path.name}: turned away: {', '.join(f'{n} {why}' for why, n in reasons.most_common())}")
+    return [row for row in rows if not isinstance(row, Rejected)]
 
 
 def _name(rater: str) -> str:

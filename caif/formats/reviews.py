@@ -3,7 +3,7 @@
 `vote` says what a line is: `pair` (with `chosen`, `rejected`, `probability`), `thumb` (with `completion`, `up`), `tie`,
 `both_bad` or `skip` (with `answers`, as they were shown), or `undo`, which takes back the vote named by `of`. A vote that
 was taken back, one on a gold item, whose answer was known before, and one that names no better answer are not labels:
-they are counted.
+they are counted. A comment becomes the reason of a thumb; one on a pair stays in the file.
 """
 
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from caif.data import Origin, Preference, Rating, Rejected
+from caif.formats.caif_rows import LATEST
 from caif.formats.fields import Unusable, conversation, each, known_keys, number, prompt_of, required, text
 from caif.formats.jsonl import Line, lines
 from caif.hookspecs import Reader
@@ -28,7 +29,6 @@ OWN = {
 }
 """The keys that each kind of line has beside those of all."""
 SILENT = {"tie": "tie", "both_bad": "both bad", "skip": "skipped"}
-LATEST = 1e11
 
 
 def reviews(objective: str = "helpfulness") -> Reader:
@@ -112,4 +112,5 @@ def _thumb(line: Line, objective: str) -> Rating:
 
 
 def _origin(line: Line) -> dict[str, Any]:
-    return {"raw": line.where, "at": number(line.row, "at", 0.0, LATEST) or None}
+    at = None if line.row.get("at") is None else number(line.row, "at", 0.0, LATEST)
+    return {"raw": line.where, "at": at}

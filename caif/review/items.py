@@ -11,7 +11,7 @@ from statistics import fmean
 from typing import Literal, NamedTuple
 
 from caif.content import digest, rng
-from caif.data import Comparison, Completion, Judgement, Preference, Prompt, Rating, Rejected
+from caif.data import Comparison, Completion, Judgement, Preference, Prompt, Rating
 from caif.sources.choosing import is_overruled
 
 Order = Literal["unlabelled", "useful"]
@@ -143,11 +143,11 @@ def ordered(items: Iterable[Item], order: Order, audit: float, seed: int) -> lis
     The others: what nobody has labelled comes first, then by usefulness if `order` says so, then at random.
     """
     drawn = sorted(items, key=lambda one: digest(["order of review", seed, one.id]))
-    random = [one._replace(audit=True) for one in drawn if rng("audit", seed, one.id).random() < audit]
-    taken = {one.id for one in random}
+    audited = [one._replace(audit=True) for one in drawn if rng("audit", seed, one.id).random() < audit]
+    taken = {one.id for one in audited}
     rest = [one for one in drawn if one.id not in taken]
     rest.sort(key=lambda one: (one.labelled, -usefulness(one) if order == "useful" else 0.0))
-    return woven(random, rest, audit)
+    return woven(audited, rest, audit)
 
 
 def woven(some: Sequence[Item], others: Sequence[Item], share: float) -> list[Item]:
@@ -159,7 +159,7 @@ def woven(some: Sequence[Item], others: Sequence[Item], share: float) -> list[It
     return [one for _, one in sorted(places, key=lambda place: place[0])]
 
 
-def gold(rows: Iterable[Preference | Rating | Rejected], *, thumb: bool) -> list[Item]:
+def gold(rows: Iterable[Preference | Rating], *, thumb: bool) -> list[Item]:
     """Return the items whose right answer is known: a file's pairs, but for its ties, or its thumbs."""
     found = {}
     for row in rows:

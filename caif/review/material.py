@@ -1,6 +1,6 @@
 """What there is to review: the answers of a run, finished or not, with all that was said of them; or a feedback file."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,14 +50,13 @@ def of_run(artifacts: Sequence[Artifact]) -> Material:
     )  # fmt: skip
 
 
-def of_rows(rows: Iterable[Preference | Rating | Rejected]) -> Material:
+def of_rows(rows: Sequence[Preference | Rating]) -> Material:
     """Return what a feedback file holds. A pair with a principle was labelled by a judge, one without by a person."""
-    usable = [row for row in rows if not isinstance(row, Rejected)]
-    both = [row for row in usable if isinstance(row, Preference)]
+    both = [row for row in rows if isinstance(row, Preference)]
     said = [Opinion(_comparison(row), row.probability, row.rater, row.principle) for row in both if row.principle]
     answers = [(row.prompt, text) for row in both for text in (row.chosen, row.rejected)]
-    answers += [(row.prompt, row.completion) for row in usable if isinstance(row, Rating)]
-    people: list[Preference | Rating] = [row for row in usable if isinstance(row, Rating) or not row.principle]
+    answers += [(row.prompt, row.completion) for row in rows if isinstance(row, Rating)]
+    people: list[Preference | Rating] = [row for row in rows if isinstance(row, Rating) or not row.principle]
     return Material(answers, list(map(_comparison, both)), said, people)
 
 

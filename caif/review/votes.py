@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from caif.content import digest
 from caif.data import Rejected
 from caif.errors import STOPPED, CaifError
+from caif.formats.fields import hashed
 from caif.formats.jsonl import Line, lines
 from caif.formats.reviews import void
 from caif.text import whole
@@ -115,4 +116,4 @@ def rater_of(home: Path) -> str:
         account = getpass.getuser()
     except (KeyError, OSError):  # a container may run under a number that has no name
         raise CaifError("this account has no name to make a rater of", "name one with --rater") from None
-    return f"rater-{digest([file.read_text(encoding='ascii'), account])[:16]}"
+    return hashed("rater", account, file.read_text(encoding="ascii"))

@@ -137,6 +137,14 @@ def test_gold_is_told_at_the_end_alone(file: str, place: Any) -> None:
     assert sum("gold" in line for line in votes(place.folder / "votes.jsonl")) == 1
 
 
+def test_rows_that_cannot_be_used_are_told(place: Any) -> None:
+    """By their reason; a file of nothing else is an error."""
+    place.write("pairs.jsonl", json.dumps(PAIRS[0]) + '\n{"prompt": "p", "chosen": "x", "rejected": "x"}\nnothing\n')
+    assert "pairs.jsonl: turned away: 1 identical answers, 1 not JSON" in review("q\n", "pairs.jsonl").output
+    place.write("pairs.jsonl", "nothing\n")
+    assert "no usable rows; turned away: not JSON (1)" in review("q\n", "pairs.jsonl").output
+
+
 def test_a_review_ends_when_all_is_said(file: str) -> None:
     """And asks nothing more when it is started again."""
     assert "0 items left" in review("1\n1\n1\n", file).output

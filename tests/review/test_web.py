@@ -1,18 +1,25 @@
 """The page: for this machine and one person alone, blind, complete without a script, and deaf to what comes from elsewhere."""
 
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from questions import HOSTILE, Begin, pair, thumb
 
 pytest.importorskip("fastapi", reason="the extra web is not installed")
-pytest.importorskip("httpx", reason="fastapi's test client needs httpx")
+httpx = pytest.importorskip("httpx", reason="fastapi's test client needs httpx")
 
 from starlette.testclient import TestClient
 
 from caif.data import Prompt
+from caif.errors import CaifError
 from caif.review.items import item
+from caif.review.serve import bound
 from caif.review.session import Review
 from caif.review.web import app, refusal
 
@@ -238,3 +245,27 @@ def test_a_review_that_was_stopped_goes_on(begin: Begin) -> None:
         html = opened.get("/", params={"token": TOKEN}).text
     assert "1 of 3" in html
     assert "2 items are waiting" in html
+
+
+def test_the_server_is_of_this_machine_alone_and_ends_with_a_summary(tmp_path: Path) -> None:
+    """The command itself: its address, what a stranger gets, a second server on the same port, and Ctrl-C."""
+    (tmp_path / "pairs.jsonl").write_text('{"prompt": "why?", "chosen": "a", "rejected": "b"}\n')
+    command = [sys.executable, "-m", "caif", "review", "pairs.jsonl", "--web", "-o", "votes.jsonl"]
+    pipe: Any = subprocess.PIPE
+    server = subprocess.Popen(command, cwd=tmp_path, stdout=pipe, stderr=pipe, text=True)
+    address = server.stdout.readline().removeprefix("Review at ").strip()  # type: ignore[union-attr]
+    try:
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/\?token=[\w-]{32}", address)
+        with httpx.Client() as client:
+            assert client.get(address.partition("?")[0]).status_code == 403
+            assert "1 item is waiting" in client.get(address).text
+            assert "why?" in client.get(address.partition("?")[0]).text
+        with pytest.raises(CaifError, match="leave it out, and a free one is taken"):
+            bound(int(address.rpartition(":")[2].partition("/")[0]))
+    finally:
+        server.send_signal(signal.SIGINT)
+    out, err = server.communicate(timeout=30)
+    assert (server.returncode, err) == (0, "")
+    assert "Votes: none; 1 item left. votes.jsonl" in out
+    with bound(0) as at:
+        assert at.getsockname()[0] == "127.0.0.1"
