@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 GENERATE_ROWS = 32
 SCORE_TOKENS = 4096
+ANOTHER = "name a causal language model (its config.json lists a …ForCausalLM)"
 _ROLES = {"human": "user", "ai": "assistant", "system": "system"}
 
 
@@ -49,18 +50,31 @@ def device() -> str:
 
 def load(folder: str) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
     """Load a model (or an adapter with its base) and its tokenizer, made ready for caif's use."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
     tokenizer.padding_side = "left"
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=precision()).to(device()).eval()
+    model = _causal(folder).to(device()).eval()
     # On a CPU in bfloat16 a strided slice times the output matrix is up to 800 times slower than a contiguous one,
     # and a strided slice is what transformers takes for the last token of a prompt.
     head = model.get_output_embeddings()
     head.register_forward_pre_hook(lambda _, inputs: (inputs[0].contiguous(), *inputs[1:]))
     return model, tokenizer
+
+
+def _causal(folder: str) -> Any:
+    """Load a model that goes on from a text. Half of an encoder-decoder loads as one, and says what nobody asked."""
+    from transformers import AutoModelForCausalLM
+
+    try:
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=precision())
+    except ValueError as error:
+        raise CaifError(f"{folder}: {str(error).splitlines()[0][:200]}", ANOTHER) from None
+    if model.config_class().is_encoder_decoder:  # type: ignore[misc]
+        raise CaifError(f"{folder}: {type(model).__name__} is half of an encoder-decoder, and no language model alone", ANOTHER)
+    return model
 
 
 class LocalChat(BaseChatModel):
@@ -186,8 +200,10 @@ def _prompt(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Mapping[str
 
 def _too_long(model: "PreTrainedModel", tokens: int) -> Answer | None:
     """Return the failure of a row that takes more positions than the model has; beyond them it says anything, or breaks."""
-    most = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    return Answer("", "error", detail=f"too long: {tokens:,} tokens, the model takes {most:,}") if most and tokens > most else None
+    from caif.models.kernel.decoding import positions
+
+    most = positions(model)
+    return Answer("", "error", detail=f"too long: {tokens:,} tokens, the model takes {most:,}") if tokens > most else None
 
 
 def _ends(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> set[int]:

@@ -8,6 +8,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import set_seed
 
 from caif.errors import CaifError
+from caif.models.kernel.head import refuse_foreign
 from caif.models.local import load
 
 if TYPE_CHECKING:
@@ -20,7 +21,9 @@ def base(folder: str) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
     """Load the model that an adapter goes over, and its tokenizer."""
     if (Path(folder) / ADAPTER).is_file():
         raise CaifError(f"{folder} is an adapter, not a model to put one over", "name the model it was made for")
-    return load(_absolute(folder))
+    model, tokenizer = load(_absolute(folder))
+    refuse_foreign(model, folder)  # what is trained is sampled from
+    return model, tokenizer
 
 
 def _absolute(folder: str) -> str:

@@ -170,6 +170,8 @@ OTHERS = {
     "two attentions a layer": (lambda: config("DiffLlama", num_key_value_heads=2), False),
     "position bias": (lambda: config("Bloom"), False),
     "recurrent": (lambda: config("Mamba", state_size=4), False),
+    "partly recurrent": (lambda: config("Jamba", num_key_value_heads=2, num_experts=1, attn_layer_period=2, attn_layer_offset=1,
+                                        use_mamba_kernels=False), False),
 }
 
 
@@ -189,8 +191,7 @@ def test_other_architectures_answer_as_transformers_says(name: str) -> None:
     found = logprobs(fast, replies)
     assert found == pytest.approx([one_by_one(plain, r.prompt, r.ids) for r in replies], abs=1e-4)
     prompts = [LONGER, LONGER[:9], LONGER[:9]]
-    if name != "recurrent":  # padding is a token to it, so in transformers a batch differs from one prompt alone
-        assert decode(fast, prompts, 6, 0, 0, lambda _: False) == [by_generate(plain, p, 6, -1) for p in prompts]
+    assert decode(fast, prompts, 6, 0, 0, lambda _: False) == [by_generate(plain, p, 6, -1) for p in prompts]
 
 
 def test_a_model_whose_logits_are_made_in_an_unknown_way_is_refused() -> None:
@@ -384,3 +385,26 @@ def test_a_conversation_that_goes_on_says_what_it_would_say_from_scratch(folder:
     ]
     for params in (Params(0.0, 12), Params(1.0, 12)):
         assert chat.reply(more, params, 4, past) == chat.reply(more, params, 4)
+
+
+@pytest.mark.parametrize(("name", "why"), [("Bart", "BartForCausalLM is half of an encoder-decoder"), ("T5", "T5Config")])
+def test_an_encoder_decoder_is_refused_in_one_line(tmp_path: Path, folder: Path, name: str, why: str) -> None:
+    """One half of it would load and answer without having read the question; the other kind does not load at all."""
+    import transformers
+
+    sizes = {"d_model": 16, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2, "decoder_attention_heads": 2}
+    sizes |= {"num_layers": 1, "num_heads": 2, "d_kv": 8, "d_ff": 16, "vocab_size": 64}
+    made = getattr(transformers, f"{name}ForConditionalGeneration")(getattr(transformers, f"{name}Config")(**sizes))
+    made.save_pretrained(tmp_path)
+    transformers.AutoTokenizer.from_pretrained(folder).save_pretrained(tmp_path)
+    with pytest.raises(CaifError, match=why) as caught:
+        LocalChat(folder=str(tmp_path)).parts()
+    assert "\n" not in str(caught.value)
+
+
+def test_decoding_beyond_a_models_positions_is_refused(fast: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever calls it: reinforcement learning does not go by the chat model, which fails such rows one by one."""
+    monkeypatch.setattr(fast.config, "max_position_embeddings", 8)
+    assert len(decode(fast, [[1, 2, 3]], 5, 1.0, 0, lambda _: False)[0]) == 5
+    with pytest.raises(CaifError, match="take 9 tokens, the model takes 8"):
+        decode(fast, [[1, 2, 3], [1, 2, 3, 4]], 5, 1.0, 0, lambda _: False)

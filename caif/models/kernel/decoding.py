@@ -1,11 +1,13 @@
 """Sampled answers to a batch of prompts: their trie is computed once, then all rows in step, until each has ended."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from torch.nn.functional import pad
 
+from caif.errors import CaifError
 from caif.models.kernel import head
 from caif.models.kernel.attention import Rows, Tree, forward, installed
 from caif.models.kernel.past import Layers, Past
@@ -35,8 +37,9 @@ def decode(
 
     The same batch and seed give the same answers; a row's draws do not depend on when other rows end. Temperature 0
     takes the likeliest token. No prompt may be empty. What `past` holds of the prompts is not computed again, and then
-    it holds these prompts and what followed.
+    it holds these prompts and what followed. A model that would have to go beyond its positions is refused.
     """
+    refuse_too_long(model, max(map(len, prompts)) + tokens)
     if not installed(model):
         return _by_transformers(model, prompts, tokens, temperature, seed, ended)
     generator = torch.Generator().manual_seed(seed)
@@ -64,6 +67,18 @@ def decode(
         if past is not None:
             past.put(left)
     return said
+
+
+def refuse_too_long(model: "PreTrainedModel", wanted: int) -> None:
+    """Refuse to go beyond a model's positions: there it says anything, or breaks."""
+    if wanted > (most := positions(model)):
+        what = f"a prompt and its answer take {wanted:,} tokens, the model takes {most:,}"
+        raise CaifError(what, "leave out long prompts, or lower max_tokens")
+
+
+def positions(model: "PreTrainedModel") -> float:
+    """Return how many tokens a model can see, infinity if that is not limited."""
+    return getattr(model.config.get_text_config(), "max_position_embeddings", None) or math.inf
 
 
 def pick(logits: torch.Tensor, temperature: float, draws: torch.Tensor) -> list[int]:
@@ -107,7 +122,24 @@ def _read(
 def _by_transformers(
     model: "PreTrainedModel", prompts: Sequence[list[int]], tokens: int, temperature: float, seed: int, ended: Ended
 ) -> list[list[int]]:
-    """Return the same for models that `install` left as they were."""
+    """Return the same for models that `install` left as they were.
+
+    What is recurrent in a model takes padding for tokens, so there only prompts of one length are answered together.
+    """
+    torch.manual_seed(seed)
+    lengths = {len(prompt) for prompt in prompts} if model._is_stateful else {0}
+    said: list[list[int]] = [[] for _ in prompts]
+    for length in sorted(lengths):
+        rows = [row for row, prompt in enumerate(prompts) if length in (0, len(prompt))]
+        answers = _generated(model, [prompts[row] for row in rows], tokens, temperature, ended)
+        for row, answer in zip(rows, answers, strict=True):
+            said[row] = answer
+    return said
+
+
+def _generated(
+    model: "PreTrainedModel", prompts: Sequence[list[int]], tokens: int, temperature: float, ended: Ended
+) -> list[list[int]]:
     from transformers import GenerationConfig
 
     width = max(map(len, prompts))
@@ -121,7 +153,6 @@ def _by_transformers(
     def stop(found: torch.Tensor, _: object, **__: object) -> torch.Tensor:
         return torch.tensor([ended(row) for row in found[:, width:].tolist()], device=found.device)
 
-    torch.manual_seed(seed)
     with torch.inference_mode():
         out = model.generate(  # type: ignore[operator]
             ids, attention_mask=mask, generation_config=config, stopping_criteria=[stop]
