@@ -12,8 +12,8 @@ from caif.errors import CaifError
 from caif.formats.json_array import records
 from caif.formats.jsonl import lines
 from caif.mixture.near import BATCH, answer_runs, prompt_runs
-from caif.mixture.rows import Bools, Rows
-from caif.mixture.words import Hashes, any_of, runs, words
+from caif.mixture.rows import Bools, Hashes, Rows
+from caif.mixture.words import any_of, runs, words
 
 SHORT = 5
 """A text of fewer words than a run counts as a whole, unless it has fewer than this: everybody says yes or no."""

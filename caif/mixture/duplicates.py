@@ -12,8 +12,8 @@ def merged(rows: Rows) -> tuple[Rows, Bools, Bools]:
     Where a rater is named the same row again is the same opinion again. Where none is, each record of the product is an
     opinion of its own (`origin.raw`), and their weights add up.
     """
-    same = numbered(rows.column("id"))[0]
-    record = np.where(_nameless(rows), 1 + numbered(rows.column("origin", "raw"))[0], 0)
+    same = numbered(rows.column("id"))
+    record = np.where(_nameless(rows), 1 + numbered(rows.column("origin", "raw")), 0)
     opinion = crossed(same, record)
     first = _first(opinion, rows.kept)
     weight = np.bincount(same, np.where(first, rows.weight, 0.0), int(same.max(initial=-1)) + 1)[same]

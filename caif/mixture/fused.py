@@ -16,7 +16,20 @@ from caif.mixture.duplicates import chose_first
 from caif.mixture.keys import BATCH, answers
 from caif.mixture.origins import joined_names, origins
 from caif.mixture.reading import ids
-from caif.mixture.rows import Bools, Floats, Ints, Links, Rows, crossed, floats, numbered, of_table, replaced, spans
+from caif.mixture.rows import (
+    Bools,
+    Floats,
+    Ints,
+    Links,
+    Rows,
+    crossed,
+    floats,
+    named,
+    numbered,
+    of_table,
+    replaced,
+    spans,
+)
 from caif.mixture.thumbs import DERIVED
 from caif.raters.features import style
 from caif.raters.votes import Fused, Items, Thumbs, Votes, fuse
@@ -57,7 +70,7 @@ def _answers(pairs: Rows, thumbs: Rows) -> tuple[Ints, Ints, Ints]:
     """Number the answers under their objectives: the chosen ones, the rejected ones, and those that thumbs are on."""
     columns = [answers(pairs, "chosen"), answers(pairs, "rejected"), answers(thumbs, "completion")]
     objectives = [pairs.column("objective"), pairs.column("objective"), thumbs.column("objective")]
-    number = crossed(*(numbered(_one(parts))[0] for parts in (columns, objectives)))
+    number = crossed(*(numbered(_one(parts)) for parts in (columns, objectives)))
     chosen, rejected, voted = np.split(number, [pairs.size, 2 * pairs.size])
     return chosen, rejected, voted
 
@@ -82,8 +95,8 @@ def _votes(pairs: Rows, item: Ints, first: Bools) -> Votes:
     voice = pc.if_else(
         pc.equal(principle, ""), voice, pc.binary_join_element_wise(voice, principle, pa.scalar("|", pa.large_string()))
     )
-    voices, raters = numbered(voice)
-    sources, names = numbered(source)
+    voices, raters = named(voice)
+    sources, names = named(source)
     built = np.asarray(pc.or_(pc.not_equal(principle, ""), pc.equal(rater, BUILT)).to_numpy(), dtype=bool)
     place = pc.index_in(pairs.column("origin", "order"), pa.array(["second", "", "first"], pa.large_string()))
     stood = np.nan_to_num(place.to_numpy(), nan=1.0) - 1
@@ -108,8 +121,8 @@ def _thumbs(thumbs: Rows, answer: Ints, bears: Bools) -> Thumbs | None:
     if not some.size:
         return None
     rater, source = some.column("rater"), some.column("source")
-    voices, raters = numbered(pc.if_else(pc.equal(rater, ""), source, rater))
-    sources, names = numbered(source)
+    voices, raters = named(pc.if_else(pc.equal(rater, ""), source, rater))
+    sources, names = named(source)
     up = np.asarray(some.column("up").to_numpy(), dtype=bool)
     return Thumbs(answer[bears], voices, sources, up, some.weight, tuple(raters), tuple(names))
 

@@ -10,10 +10,9 @@ from hashlib import blake2b
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from caif.content import digest
-from caif.mixture.rows import Rows
+from caif.mixture.rows import Hashes, Ints, Rows
 
 BATCH = 20_000
 KEY = pa.binary(16)
@@ -52,13 +51,13 @@ def key(text: str) -> bytes:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def ranks(keys: pa.ChunkedArray) -> NDArray[np.uint64]:
+def ranks(keys: pa.ChunkedArray) -> Hashes:
     """Return a number for each key by which keys can be sorted: its first half."""
     parts = [np.frombuffer(b"".join(chunk.to_pylist()), dtype=">u8")[::2] for chunk in keys.chunks]
     return np.concatenate([np.zeros(0, dtype=">u8"), *parts]).astype(np.uint64)
 
 
-def drawn(rows: Rows, seed: int, places: NDArray[np.int64]) -> NDArray[np.uint64]:
+def drawn(rows: Rows, seed: int, places: Ints) -> Hashes:
     """Return a random number for each of some rows, by the seed and the row's id alone."""
     ids = rows.table["id"].take(pa.array(places)).to_pylist()
     return np.array([int(digest([seed, row])[:16], 16) for row in ids], dtype=np.uint64)

@@ -18,13 +18,12 @@ from caif.mixture.keys import comparisons, ranks
 from caif.mixture.near import near_duplicates
 from caif.mixture.numbers import numbers
 from caif.mixture.reading import read
-from caif.mixture.rows import Bools, Ints, Links, Rows, crossed, joined, numbered, of_table
+from caif.mixture.rows import Bools, Ints, Links, Rows, crossed, joined, large_schema, numbered, of_table
 from caif.mixture.splitting import sides
 from caif.mixture.tally import Tally
 from caif.mixture.thumbs import pair_thumbs
 from caif.run import Tell
 from caif.store import Artifact
-from caif.tables import schema_of
 
 LARGE = 0.5
 """A group that hangs together and holds more of the rows than this leaves no honest split."""
@@ -81,7 +80,7 @@ def mix(
 
 def gathered(sources: Sequence[Artifact], kind: type[Row], cfg: Combine, seed: int, tally: Tally) -> Rows:
     """Return all sources' rows of one kind, each source under its cap and with its weight."""
-    found = [of_table(kind, schema_of(kind).empty_table())]
+    found = [of_table(kind, large_schema(kind).empty_table())]
     for source in sources:
         rows = of_table(kind, read(source, kind))
         tally.note(rows, rows.kept, "pairs in" if kind is Preference else "thumbs in")
@@ -132,7 +131,7 @@ def settled(step: Step, cfg: Combine, tally: Tally) -> Step:
     if cfg.contradictions == "keep":
         return step
     pairs, thumbs = step.pairs, step.thumbs
-    about = crossed(numbered(comparisons(pairs))[0], numbered(pairs.column("objective"))[0])
+    about = crossed(numbered(comparisons(pairs)), numbered(pairs.column("objective")))
     if cfg.contradictions == "set_aside":
         gone = contradictory(pairs, about)
         return step._replace(pairs=tally.leave(pairs, gone, "labels of one comparison contradict each other"))
@@ -156,7 +155,7 @@ def without_near(pairs: Rows, cfg: Combine, tally: Tally) -> tuple[Rows, list[Li
     if cfg.near_duplicates == "off" or not pairs.kept.any():
         return pairs, [(none, none), (none, none)]
     key = comparisons(pairs)
-    comparison = numbered(key)[0]
+    comparison = numbered(key)
     places = np.flatnonzero(pairs.kept)
     shown = places[np.unique(comparison[places], return_index=True)[1]]
     shown = shown[np.argsort(ranks(key)[shown])]  # so that nothing depends on the order of rows
@@ -192,7 +191,7 @@ def _shared(
 
 
 def _prompts(rows: Rows) -> Ints:
-    return numbered(rows.column("prompt", "id"))[0]
+    return numbered(rows.column("prompt", "id"))
 
 
 def _warn_of_one_way(thumbs: Rows, tell: Tell) -> None:

@@ -29,17 +29,19 @@ Signatures = NDArray[np.uint32]
 
 def near_duplicates(rows: Rows, place: Ints, alike: float) -> Links:
     """Return links between near-duplicates among the comparisons that the rows at `place` show, as numbers into `place`."""
-    prompts, answers = [np.zeros((0, HASHES), np.uint32)], [np.zeros((0, HASHES), np.uint32)]
-    said = np.zeros(0, dtype=bool)
-    for n in range(0, len(place), BATCH):
-        some = rows.table.take(pa.array(place[n : n + BATCH]))
-        parts = prompt_runs(some, WORDS), answer_runs(some, WORDS)
-        prompts.append(signatures(parts[0]))
-        answers.append(signatures(parts[1]))
-        said = np.concatenate([said, (parts[0].counts > 0) & (parts[1].counts > 0)])
-    one, other = linked(np.concatenate(prompts), np.concatenate(answers), alike)
-    worded = said[one] & said[other]  # what has no words is like nothing
-    return one[worded], other[worded]
+    number = np.full(rows.size, -1, dtype=np.int64)
+    number[place] = np.arange(len(place))
+    prompts, answers = (np.empty((len(place), HASHES), dtype=np.uint32) for _ in range(2))
+    worded = np.zeros(len(place), dtype=bool)
+    for n in range(0, rows.size, BATCH):  # in the order of the file: to pick rows from all over it is slow
+        mine = np.flatnonzero(number[n : n + BATCH] >= 0)
+        some, to = rows.table.slice(n, BATCH).take(pa.array(mine)), number[n + mine]
+        prompt, answer = prompt_runs(some, WORDS), answer_runs(some, WORDS)
+        prompts[to], answers[to] = signatures(prompt), signatures(answer)
+        worded[to] = (prompt.counts > 0) & (answer.counts > 0)
+    one, other = linked(prompts, answers, alike)
+    both = worded[one] & worded[other]  # what has no words is like nothing
+    return one[both], other[both]
 
 
 def prompt_runs(table: pa.Table, size: int) -> Runs:
@@ -78,8 +80,8 @@ def linked(prompts: Signatures, answers: Signatures, alike: float) -> Links:
         begins = np.concatenate([[True], ~same])
         first = order[np.maximum.accumulate(np.where(begins, np.arange(len(order)), 0))] if len(order) else order
         later = np.flatnonzero(~begins[: len(order)])
-        found += [np.stack([order[later - 1], order[later]]), np.stack([first[later], order[later]])]
-    one, other = np.unique(np.concatenate(found, axis=1), axis=1)
+        found += [earlier * len(key) + order[later] for earlier in (order[later - 1], first[later])]
+    one, other = np.divmod(np.unique(np.concatenate(found)), max(len(prompts), 1))
     like = (_likeness(prompts, one, other) >= alike) & (_likeness(answers, one, other) >= alike)
     return one[like], other[like]
 

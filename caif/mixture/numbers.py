@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from caif.mixture.rows import Bools, Rows, numbered
+from caif.mixture.rows import Bools, Rows, named
 from caif.mixture.shares import effective
 from caif.mixture.tally import Tally
 
@@ -32,7 +32,7 @@ def by_source(parts: Sequence[Rows], heldout: Sequence[Bools]) -> dict[str, dict
     table: dict[str, dict[str, float]] = defaultdict(dict)
     weights: dict[str, list[Any]] = defaultdict(list)
     for kind, rows, out in zip(KINDS, parts, heldout, strict=True):
-        codes, names = numbered(rows.column("source"))
+        codes, names = named(rows.column("source"))
         for what, which in ((kind, rows.kept), ("train", rows.kept & ~out), ("heldout", rows.kept & out)):
             for name, times in zip(names, np.bincount(codes[which], minlength=len(names)).tolist(), strict=True):
                 if times:

@@ -5,7 +5,7 @@ from math import isnan
 import numpy as np
 import pyarrow as pa
 
-from caif.mixture.rows import Floats, Links, Rows, floats, numbered
+from caif.mixture.rows import Floats, Links, Rows, floats, named
 
 TOKENS = ("tokens_in", "tokens_out")
 
@@ -34,7 +34,7 @@ def origins(rows: Rows, behind: Links, count: int) -> list[dict[str, object]]:
 
 def joined_names(names: pa.ChunkedArray, behind: Links, count: int) -> list[str]:
     """Return for each of `count` rows the different names of what is behind it, in alphabetical order, joined by +."""
-    codes, known = numbered(names)
+    codes, known = named(names)
     alphabet = sorted(known)
     place = np.argsort(np.argsort(np.array(known, dtype=object)))
     several: list[list[str]] = [[] for _ in range(count)]

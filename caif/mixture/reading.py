@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from caif.content import Row, content_fields, digest
 from caif.data import Preference
 from caif.errors import CaifError
+from caif.mixture.rows import large_schema
 from caif.store import Artifact
 from caif.tables import BROKEN, opened, schema_of, table_name
 
@@ -29,13 +30,15 @@ def read(artifact: Artifact, kind: type[Row]) -> pa.Table:
     broken file are errors.
     """
     file = artifact.folder / f"{table_name(kind)}.parquet"
-    batches = list(checked(file, kind)) if file.is_file() else []
-    found, written = sum(batch.num_rows for batch in batches), artifact.counts.get(table_name(kind), 0)
-    if found != written:
-        raise CaifError(f"{file}: holds {found} rows where {written} were written", BROKEN)
-    if kind is Preference:
-        batches = [upright(batch) for batch in batches]
-    return pa.Table.from_batches(batches, schema=schema_of(kind))
+    large = large_schema(kind)
+    parts = [large.empty_table()]
+    for batch in checked(file, kind) if file.is_file() else ():
+        whole = upright(batch) if kind is Preference else batch
+        parts.append(pa.Table.from_batches([whole]).cast(large))
+    table = pa.concat_tables(parts)
+    if table.num_rows != (written := artifact.counts.get(table_name(kind), 0)):
+        raise CaifError(f"{file}: holds {table.num_rows} rows where {written} were written", BROKEN)
+    return table
 
 
 def checked(file: Path, kind: type[Row]) -> Iterator[pa.RecordBatch]:

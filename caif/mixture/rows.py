@@ -18,6 +18,7 @@ from caif.tables import schema_of
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
+Hashes = NDArray[np.uint64]
 Ints = NDArray[np.int64]
 Links = tuple[Ints, Ints]
 """Numbers of two things, entry by entry: each is linked with the other."""
@@ -66,7 +67,7 @@ class Rows:
 def of_table(kind: type[Row], table: pa.Table) -> Rows:
     """Return the rows of a table, all of them in, with the weights they come with."""
     large = table.cast(large_schema(kind))
-    return Rows(kind, large, floats(large["weight"]), np.ones(table.num_rows, dtype=bool))
+    return Rows(kind, large, floats(large["weight"]), np.ones(large.num_rows, dtype=bool))
 
 
 def large_schema(kind: type[Row]) -> pa.Schema:
@@ -86,13 +87,23 @@ def floats(values: pa.ChunkedArray) -> Floats:
     return np.array(values.to_numpy(), dtype=np.float64)
 
 
-def numbered(values: pa.ChunkedArray) -> tuple[Ints, list[Any]]:
-    """Return the number of each value's name, and the names in the order in which they first come."""
+def numbered(values: pa.ChunkedArray) -> Ints:
+    """Return a number for each different value, from 0 without gaps, in the order in which they first come."""
+    return _encoded(values)[0]
+
+
+def named(values: pa.ChunkedArray) -> tuple[Ints, list[str]]:
+    """Return for each value the number of its name, and the names."""
+    codes, names = _encoded(values)
+    return codes, names.to_pylist()
+
+
+def _encoded(values: pa.ChunkedArray) -> tuple[Ints, pa.Array]:
     encoded = values.dictionary_encode().unify_dictionaries()
     if not encoded.num_chunks:
-        return np.zeros(0, dtype=np.int64), []
+        return np.zeros(0, dtype=np.int64), pa.array([], values.type)
     codes = [chunk.indices.to_numpy(zero_copy_only=False) for chunk in encoded.chunks]
-    return np.concatenate(codes).astype(np.int64), encoded.chunk(0).dictionary.to_pylist()
+    return np.concatenate(codes).astype(np.int64), encoded.chunk(0).dictionary
 
 
 def crossed(*columns: Ints) -> Ints:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from caif.mixture.keys import drawn
-from caif.mixture.rows import Bools, Floats, Ints, Rows, crossed, numbered
+from caif.mixture.rows import Bools, Floats, Ints, Rows, crossed, named, numbered
 
 
 def over_cap(rows: Rows, cap: int, seed: int) -> Bools:
@@ -29,7 +29,7 @@ def over_limit(rows: Rows, group: Ints, limit: int, seed: int) -> Bools:
 
 def balanced(rows: Rows) -> Rows:
     """Return the rows so that all pairs of one prompt under one objective weigh as much as one (METHODS 4.7)."""
-    group = crossed(numbered(rows.column("prompt", "id"))[0], numbered(rows.column("objective"))[0])
+    group = crossed(numbered(rows.column("prompt", "id")), numbered(rows.column("objective")))
     times = np.bincount(group, rows.kept)[group] if rows.size else rows.weight
     return rows.weighing(rows.weight / np.maximum(times, 1))
 
@@ -51,7 +51,7 @@ def by_source(parts: Sequence[tuple[Rows, Bools]]) -> dict[str, float]:
     """Return what the chosen ones of some rows weigh, source by source."""
     found: dict[str, float] = {}
     for rows, chosen in parts:
-        codes, names = numbered(rows.column("source"))
+        codes, names = named(rows.column("source"))
         total = np.bincount(codes[chosen], rows.weight[chosen], len(names))
         for name, weight in zip(names, total.tolist(), strict=True):
             found[name] = found.get(name, 0.0) + weight
@@ -60,7 +60,7 @@ def by_source(parts: Sequence[tuple[Rows, Bools]]) -> dict[str, float]:
 
 def scaled(rows: Rows, factor: Mapping[str, float]) -> Rows:
     """Return the rows with each source's weights multiplied."""
-    codes, names = numbered(rows.column("source"))
+    codes, names = named(rows.column("source"))
     return (
         rows.weighing(rows.weight * np.array([factor.get(name, 1.0) for name in names])[codes]) if rows.size else rows
     )

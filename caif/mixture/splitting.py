@@ -12,7 +12,7 @@ from caif.data import Preference, Prompt
 from caif.mixture.boilerplate import BUILT
 from caif.mixture.fused import FUSED
 from caif.mixture.groups import connected
-from caif.mixture.keys import BATCH, key, opening_texts, openings, ranks
+from caif.mixture.keys import BATCH, KEY, key, opening_texts, openings, ranks
 from caif.mixture.rows import Bools, Ints, Links, Rows, numbered
 from caif.mixture.thumbs import DERIVED
 
@@ -34,22 +34,23 @@ def sides(
     rater too; and with its near-duplicates (`near`, by part). Only rows that are `alive` link others. A group is held out
     if the run holds out any of its prompts, and of all others by a draw that depends on how its conversations begin.
     """
-    keys = pa.chunked_array([chunk for rows in parts for chunk in openings(rows).chunks], pa.binary(16))
-    opening, known = numbered(keys)
+    keys = pa.chunked_array([chunk for rows in parts for chunk in openings(rows).chunks], KEY)
+    opening = numbered(keys)
+    many = int(opening.max(initial=-1)) + 1
     live = np.concatenate(alive)
     start = np.cumsum([0, *(rows.size for rows in parts)])
     links = [(opening[start[n] + one], opening[start[n] + other]) for n, (one, other) in enumerate(near)]
-    size = len(known)
+    size = many
     for name in by:
         if name != "prompt":
             found, size = _linked(parts, name, opening, live, size)
             links.append(found)
     one, other = (np.concatenate([np.zeros(0, dtype=np.int64), *(link[n] for link in links)]) for n in (0, 1))
-    group = connected(size, one, other)[: len(known)]
+    group = connected(size, one, other)[:many]
     out = np.zeros(size, dtype=bool)
-    kept_out = {key(prompt.opening) for prompt in asked if prompt.split == "heldout"}
-    out[group[[n for n, name in enumerate(known) if name in kept_out]]] = True
-    out[_drawn(parts, opening, keys, group, share, seed)] = True
+    kept_out = pa.array([key(prompt.opening) for prompt in asked if prompt.split == "heldout"], KEY)
+    out[group[opening[pc.is_in(keys, kept_out).to_numpy()]]] = True
+    out[_drawn(parts, start, opening, keys, group, share, seed)] = True
     mine = group[opening]
     count = np.bincount(mine[live], minlength=1)
     heldout = np.split(out[mine], start[1:-1])
@@ -60,11 +61,11 @@ def _linked(parts: Sequence[Rows], name: str, opening: Ints, live: Bools, size: 
     """Return links from openings to what else rows have in common, numbered from `size` on, and how many there are now."""
     column = {"conversation": ("origin", "conversation"), "rater": ("rater",)}[name]
     names = pa.chunked_array([chunk for rows in parts for chunk in rows.column(*column).chunks], pa.large_string())
-    codes, known = numbered(names)
-    named = live & np.asarray(pc.not_equal(names, "").to_numpy(), dtype=bool)
+    codes = numbered(names)
+    linking = live & np.asarray(pc.not_equal(names, "").to_numpy(), dtype=bool)
     if name == "rater":
-        named &= np.concatenate([_peoples(rows) for rows in parts])
-    return (opening[named], size + codes[named]), size + len(known)
+        linking &= np.concatenate([_peoples(rows) for rows in parts])
+    return (opening[linking], size + codes[linking]), size + int(codes.max(initial=-1)) + 1
 
 
 def _peoples(rows: Rows) -> Bools:
@@ -76,19 +77,20 @@ def _peoples(rows: Rows) -> Bools:
 
 
 def _drawn(
-    parts: Sequence[Rows], opening: Ints, keys: pa.ChunkedArray, group: Ints, share: float, seed: int
+    parts: Sequence[Rows], start: Ints, opening: Ints, keys: pa.ChunkedArray, group: Ints, share: float, seed: int
 ) -> list[int]:
     """Return the groups that are drawn to be held out, each by the one of its openings whose key is the least."""
     first = np.unique(opening, return_index=True)[1]
     order = np.lexsort((ranks(keys)[first], group))
-    speaks = order[np.flatnonzero(np.diff(group[order], prepend=-1))]
-    places = np.sort(first[speaks])
-    out, start = [], 0
-    for rows in parts:
-        mine = places[(places >= start) & (places < start + rows.size)]
-        for n in range(0, len(mine), BATCH):
-            some = rows.column("prompt", "messages").take(pa.array(mine[n : n + BATCH] - start)).combine_chunks()
-            drawn = [held_out(text, share, "combine", seed) for text in opening_texts(some).to_pylist()]
-            out += group[opening[mine[n : n + BATCH][drawn]]].tolist()
-        start += rows.size
+    speaks = np.zeros(len(opening), dtype=bool)
+    speaks[first[order[np.flatnonzero(np.diff(group[order], prepend=-1))]]] = True
+    out: list[int] = []
+    for rows, begin in zip(parts, start, strict=False):
+        mine, numbers = (column[begin : begin + rows.size] for column in (speaks, opening))
+        for n in range(0, rows.size, BATCH):
+            here = np.flatnonzero(mine[n : n + BATCH])
+            messages = pc.struct_field(rows.table["prompt"].slice(n, BATCH), "messages").take(pa.array(here))
+            texts = opening_texts(messages.combine_chunks()).to_pylist()
+            drawn = [held_out(text, share, "combine", seed) for text in texts]
+            out += group[numbers[n + here[drawn]]].tolist()
     return out

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from caif.data import Rejected
 from caif.mixture.reading import ids
-from caif.mixture.rows import Bools, Links, Rows, numbered, replaced
+from caif.mixture.rows import Bools, Links, Rows, named, replaced
 from caif.tables import schema_of
 
 EVIDENCE = pa.schema([("row", pa.string()), ("came_from", pa.string()), ("how", pa.string())])
@@ -25,7 +25,7 @@ class Tally:
 
     def note(self, rows: Rows, which: Bools, what: str) -> None:
         """Count some rows by their source."""
-        codes, names = numbered(rows.column("source"))
+        codes, names = named(rows.column("source"))
         for name, times in zip(names, np.bincount(codes[which], minlength=len(names)).tolist(), strict=True):
             if times:
                 self.sources[name][what] += times

@@ -12,6 +12,7 @@ from caif.mixture.reading import ids
 from caif.mixture.rows import (
     Bools,
     Floats,
+    Hashes,
     Ints,
     Links,
     Rows,
@@ -47,10 +48,10 @@ def pair_thumbs(thumbs: Rows, limit: int) -> Paired:
     place = np.flatnonzero(thumbs.kept)
     some = thumbs.take(place)
     keys = answers(some, "completion")
-    objective = numbered(some.column("objective"))[0]
-    answer = crossed(numbered(keys)[0], objective)
+    objective = numbered(some.column("objective"))
+    answer = crossed(numbered(keys), objective)
     shown = np.unique(answer, return_index=True)[1]  # a thumb of each answer
-    spot = crossed(numbered(some.column("prompt", "id"))[0], objective)[shown]
+    spot = crossed(numbered(some.column("prompt", "id")), objective)[shown]
     balance, mean = _weighed(some, answer)
     good, bad, share = matched(spot, balance, ranks(keys)[shown], limit)
     behind = _behind(answer, good, bad)
@@ -66,10 +67,10 @@ def _weighed(thumbs: Rows, answer: Ints) -> tuple[Floats, Floats]:
     order = np.lexsort((signed, answer))
     count = np.bincount(answer)
     balance = np.bincount(answer[order], signed[order], len(count))
-    return balance, np.bincount(answer[order], np.abs(signed[order]), len(count)) / count
+    return np.asarray(balance, dtype=np.float64), np.bincount(answer[order], np.abs(signed[order]), len(count)) / count
 
 
-def matched(spot: Ints, balance: Floats, order: Ints, limit: int) -> tuple[Ints, Ints, Floats]:
+def matched(spot: Ints, balance: Floats, order: Hashes, limit: int) -> tuple[Ints, Ints, Floats]:
     """Return liked answers, disliked answers of the same spot, and the share of each pair: at most `limit` pairs a spot.
 
     Answers take turns, so that each is in about as many pairs, and no pair comes twice. `order` is that of the turns.

@@ -11,11 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from caif.mixture.rows import Bools, Ints, spans
-
-Hashes = NDArray[np.uint64]
+from caif.mixture.rows import Bools, Hashes, Ints, spans
 
 UNSPACED = r"(\p{Han}|\p{Hiragana}|\p{Katakana}|\p{Thai}|\p{Lao}|\p{Khmer}|\p{Myanmar})"
 BASE = np.uint64(0x9E3779B97F4A7C15)

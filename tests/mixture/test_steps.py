@@ -28,7 +28,7 @@ texts = st.text(max_size=8)
 
 
 def about(rows: Rows) -> Any:
-    return crossed(numbered(comparisons(rows))[0], numbered(rows.column("objective"))[0])
+    return crossed(numbered(comparisons(rows)), numbered(rows.column("objective")))
 
 
 def both_sides(parts: tuple[Rows, ...], by: tuple[str, ...], share: float = 0.5, asked: Any = (), seed: int = 0) -> Any:
