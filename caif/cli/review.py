@@ -109,7 +109,7 @@ def _items(source: "Material", question: "Question", wanted: Wanted, *, thumbs: 
     from caif.review.unsure import unsure
     from caif.terminal import Terminal
 
-    asked = source.pairs()
+    asked = source.pairs(question.objective)
     if wanted.order == "useful" and source.reward:
         Terminal().say("Asking the reward model what it is unsure of …")
         asked = unsure(source.reward, asked, question.objective)

@@ -27,6 +27,7 @@ class Opinion(NamedTuple):
     principle: str
     flipped: bool = False
     overruled: bool = False
+    objective: str = ""
 
 
 class Item(NamedTuple):
@@ -56,7 +57,7 @@ def item(prompt: Prompt, *answers: str) -> Item:
 def opinions(judgements: Iterable[Judgement]) -> list[Opinion]:
     """Return what judges said where they said something."""
     return [
-        Opinion(j.comparison, j.p_a, j.judge, j.principle, bool(j.flipped), is_overruled(j))
+        Opinion(j.comparison, j.p_a, j.judge, j.principle, bool(j.flipped), is_overruled(j), j.objective)
         for j in judgements if j.p_a is not None
     ]  # fmt: skip
 
@@ -73,8 +74,13 @@ def compared(answers: Iterable[Completion]) -> list[Comparison]:
     ]  # fmt: skip
 
 
-def pairs(offered: Iterable[Comparison], said: Sequence[Opinion], people: Iterable[Preference]) -> list[Item]:
-    """Return each pair of different answers once, with what judges said of it and whether people have spoken."""
+def pairs(
+    offered: Iterable[Comparison], said: Sequence[Opinion], people: Iterable[Preference], objective: str = ""
+) -> list[Item]:
+    """Return each pair of different answers once, with what judges said of it and whether people have spoken.
+
+    All that was said makes it useful; where judges lean is by the principles of one objective, if it is named.
+    """
     found: dict[str, Item] = {}
     heard: dict[str, list[tuple[Opinion, float]]] = defaultdict(list)
     for comparison in (*offered, *(opinion.comparison for opinion in said)):
@@ -85,10 +91,14 @@ def pairs(offered: Iterable[Comparison], said: Sequence[Opinion], people: Iterab
         one = item(opinion.comparison.prompt, opinion.comparison.a, opinion.comparison.b)
         heard[one.id].append((opinion, opinion.p_a if opinion.comparison.a == one.answers[0] else 1 - opinion.p_a))
     labelled = {item(row.prompt, row.chosen, row.rejected).id for row in people}
+
+    def leaning(name: str) -> float | None:
+        return _leaning([(o, p) for o, p in heard[name] if objective in ("", o.objective)])
+
     return [
-        one._replace(signals=signals(heard[name]), labelled=name in labelled, leaning=_leaning(heard[name]))
+        one._replace(signals=signals(heard[name]), labelled=name in labelled, leaning=leaning(name))
         for name, one in found.items()
-    ]  # fmt: skip
+    ]
 
 
 def thumbs(answers: Iterable[tuple[Prompt, str]], asked: Iterable[Item], people: Iterable[Rating]) -> list[Item]:

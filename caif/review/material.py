@@ -26,9 +26,10 @@ class Material(NamedTuple):
     law: Constitution | None = None
     reward: Path | None = None
 
-    def pairs(self) -> list[Item]:
-        """Return the questions about two answers."""
-        return pairs(self.comparisons, self.opinions, [row for row in self.people if isinstance(row, Preference)])
+    def pairs(self, objective: str) -> list[Item]:
+        """Return the questions about two answers, to be asked for an objective."""
+        people = [row for row in self.people if isinstance(row, Preference)]
+        return pairs(self.comparisons, self.opinions, people, objective)
 
     def thumbs(self, asked: Sequence[Item]) -> list[Item]:
         """Return the questions about single answers; what makes pairs of them useful is taken over."""
@@ -53,7 +54,10 @@ def of_run(artifacts: Sequence[Artifact]) -> Material:
 def of_rows(rows: Sequence[Preference | Rating]) -> Material:
     """Return what a feedback file holds. A pair with a principle was labelled by a judge, one without by a person."""
     both = [row for row in rows if isinstance(row, Preference)]
-    said = [Opinion(_comparison(row), row.probability, row.rater, row.principle) for row in both if row.principle]
+    said = [
+        Opinion(_comparison(row), row.probability, row.rater, row.principle, objective=row.objective)
+        for row in both if row.principle
+    ]  # fmt: skip
     answers = [(row.prompt, text) for row in both for text in (row.chosen, row.rejected)]
     answers += [(row.prompt, row.completion) for row in rows if isinstance(row, Rating)]
     people: list[Preference | Rating] = [row for row in rows if isinstance(row, Rating) or not row.principle]

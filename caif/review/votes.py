@@ -18,7 +18,7 @@ from caif.data import Rejected
 from caif.errors import STOPPED, CaifError
 from caif.formats.fields import hashed
 from caif.formats.jsonl import Line, lines
-from caif.formats.reviews import void
+from caif.formats.reviews import OWN, void
 from caif.text import whole
 
 SALT = "salt"
@@ -93,7 +93,7 @@ def _standing(file: Path, rater: str) -> dict[str, dict[str, Any]]:
 
 def _is_vote(line: Line) -> bool:
     keys = ("vote", "of") if line.row.get("vote") == "undo" else ("vote", "id", "item")
-    return all(isinstance(line.row.get(key), str) for key in keys)
+    return all(isinstance(line.row.get(key), str) for key in keys) and line.row["vote"] in OWN
 
 
 def _is_torn(handle: FileIO) -> bool:

@@ -117,6 +117,13 @@ def test_a_pair_is_the_same_in_either_order() -> None:
     assert found[0].leaning == pytest.approx((0.9 + 0.7) / 2)
 
 
+def test_where_judges_lean_is_by_the_objective_that_is_asked_about() -> None:
+    """What they said for another objective makes the pair useful all the same."""
+    of = [Opinion(AB, 0.9, "j", "p", objective="honesty"), Opinion(AB, 0.2, "j", "q", objective="brevity")]
+    assert [pairs([AB], of, [], name)[0].leaning for name in ("honesty", "brevity", "taste")] == [0.9, 0.2, None]
+    assert "principles conflict" in pairs([AB], of, [], "honesty")[0].signals
+
+
 def test_pairs_that_hold_no_choice_are_not_asked() -> None:
     """Identical or empty answers, and samples that failed."""
     same = Comparison(prompt=ASKED, a="x", b="x")
@@ -132,7 +139,7 @@ def test_a_judgement_without_a_verdict_says_nothing() -> None:
     failed = Judgement(comparison=AB, principle="p", objective="o", verdict="refused", judge="j")
     told = Judgement(comparison=AB, principle="p", objective="o", verdict="a", judge="j", p_a=0.8, flipped=True,
                      resolution="overruled by q")  # fmt: skip
-    assert opinions([failed, told]) == [Opinion(AB, 0.8, "j", "p", flipped=True, overruled=True)]
+    assert opinions([failed, told]) == [Opinion(AB, 0.8, "j", "p", flipped=True, overruled=True, objective="o")]
 
 
 def test_people_who_spoke_are_known() -> None:
