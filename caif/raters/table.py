@@ -15,17 +15,29 @@ from caif.raters.model import Fit
 from caif.raters.votes import Floats, Fused, Ints, RaterRow, SourceRow
 
 Z = NormalDist().inv_cdf(0.975)
-AGREEMENT, VOTES = 0.75, 5.0
-"""How often a rater is taken to agree with others before anything is known, and how many votes that belief is worth."""
-SUREST = 0.999
+TRUST, VOTES = 0.5, 5.0
+"""How far a rater is trusted before anything is known, and how many votes that belief is worth."""
+SUREST = 0.95
+"""Nobody is trusted further than this."""
 
 
 class Borne(NamedTuple):
-    """How much of each voice's votes the others bear out and how much could be compared; each label's part of both."""
+    """By voice how many votes the others bear out and how many could be compared; by label its trust.
+
+    `gained` and `known` are the same beyond chance: where the others are of two minds, agreeing with them shows little, and
+    a rater who is always right gains all that is known there. So their quotient is the trust, 2 P(right) - 1.
+    """
 
     agreed: Floats
     compared: Floats
+    gained: Floats
+    known: Floats
     trust: Floats
+
+    def and_(self, other: "Borne") -> "Borne":
+        """Return the sums by voice of two; voices are in one of them."""
+        agreed, compared, gained, known = (one + two for one, two in zip(self[:4], other[:4], strict=True))
+        return Borne(agreed, compared, gained, known, np.zeros(0))
 
 
 def fused(task: Problem, found: Fit) -> Fused:
@@ -34,13 +46,13 @@ def fused(task: Problem, found: Fit) -> Fused:
     judges = _borne(task, found, task.judges, found.judges, task.judges.source)
     doubt = _doubt(task, task.people, people) + _doubt(task, task.judges, judges)
     odds = found.odds[: task.compared]
-    rows = _raters(task, found, people.agreed + judges.agreed, people.compared + judges.compared)
+    rows = _raters(task, found, people.and_(judges))
     return Fused(sigmoid(odds), 1 - np.exp(doubt[: task.compared]), rows, _sources(task, found))
 
 
 def _doubt(task: Problem, labels: Labels, borne: Borne) -> Floats:
     """Return the log of the probability that none of an item's labels is to be trusted."""
-    return total(labels.item, labels.weight * np.log1p(-np.minimum(borne.trust, SUREST)), task.items)
+    return total(labels.item, labels.weight * np.log1p(-borne.trust), task.items)
 
 
 def _borne(task: Problem, found: Fit, labels: Labels, said: Floats, who: Ints) -> Borne:
@@ -54,24 +66,26 @@ def _borne(task: Problem, found: Fit, labels: Labels, said: Floats, who: Ints) -
     spoke = total(task.people.item, task.people.weight > 0, task.items)
     spoke += total(task.judges.item, task.judges.weight > 0, task.items)
     counted = labels.share * (spoke[labels.item] > of_group(labels.weight > 0))
-    match = counted * np.where(labels.for_one == (labels.sign > 0), chance, 1 - chance)
-    agreed, compared = (total(labels.voice, values, len(task.voices)) for values in (match, counted))
-    usual = _shrunk(task, agreed, compared)[1][labels.voice]
-    rest = np.maximum(agreed[labels.voice] - of_group(match), 0)
-    size = np.maximum(compared[labels.voice] - of_group(counted), 0)
-    return Borne(agreed, compared, np.maximum(0.0, 2 * (rest + VOTES * usual) / (size + VOTES) - 1))
+    match = np.where(labels.for_one == (labels.sign > 0), chance, 1 - chance)
+    gained, known = counted * (2 * match - 1), counted * (2 * chance - 1) ** 2
+    sums = [total(labels.voice, values, len(task.voices)) for values in (counted * match, counted, gained, known)]
+    usual = _shrunk(task, sums[2], sums[3])[1][labels.voice]
+    rest, size = (whole[labels.voice] - of_group(mine) for whole, mine in zip(sums[2:], (gained, known), strict=True))
+    trust = (rest + VOTES * usual) / (np.maximum(size, 0) + VOTES)
+    return Borne(sums[0], sums[1], sums[2], sums[3], np.clip(trust, 0.0, SUREST))
 
 
-def _shrunk(task: Problem, agreed: Floats, compared: Floats) -> tuple[Floats, Floats]:
-    """Return each voice's agreement, shrunk to what is usual in its source, and that."""
+def _shrunk(task: Problem, gained: Floats, known: Floats) -> tuple[Floats, Floats]:
+    """Return each voice's trust, shrunk to what is usual in its source, and that."""
     source = np.array([voice.source for voice in task.voices], dtype=np.int64)
-    over, under = (total(source, values, len(task.sources)) for values in (agreed, compared))
-    usual = ((over + VOTES * AGREEMENT) / (under + VOTES))[source]
-    return (agreed + VOTES * usual) / (compared + VOTES), usual
+    over, under = (total(source, values, len(task.sources)) for values in (gained, known))
+    usual = ((over + VOTES * TRUST) / (under + VOTES))[source]
+    return (gained + VOTES * usual) / (known + VOTES), usual
 
 
-def _raters(task: Problem, found: Fit, agreed: Floats, compared: Floats) -> list[RaterRow]:
-    trust = np.maximum(0.0, 2 * _shrunk(task, agreed, compared)[0] - 1)
+def _raters(task: Problem, found: Fit, borne: Borne) -> list[RaterRow]:
+    trust = np.clip(_shrunk(task, borne.gained, borne.known)[0], 0.0, SUREST)
+    agreed, compared = borne.agreed, borne.compared
     share = total(task.people.voice, task.people.share, len(task.voices))
     share += total(task.judges.voice, task.judges.share, len(task.voices))
     up, normal, rows = _up(task), NormalDist(), []

@@ -64,7 +64,7 @@ class RaterRow(NamedTuple):
     votes agree with what everybody else says of the same thing, None where nobody else spoke. `slope` is how strongly
     the votes follow what is better (negative: against it), `low` to `high` its 95 % interval, `troll` the probability
     that it is negative. `leniency` is the lean to up, or to the first place; `spam` the share of votes given without
-    looking. `trust` is the chance-corrected agreement the model expects, 0 to 1, and `weight` what all the votes weigh.
+    looking. `trust` is 2 P(right) - 1 as the others show it, 0 to 1, and `weight` what all the votes weigh.
     """
 
     rater: str
