@@ -90,6 +90,9 @@ def _walk(model: type[BaseModel], loc: Iterable[str | int]) -> tuple[str, Any]:
     here: Any = model
     path = ""
     for part in loc:
+        if _several(here):  # of a type that may be several, the next part says which of them was tried
+            here = _container(here)
+            continue
         here = _container(here)
         if here is None or part == "[key]":
             continue
@@ -99,6 +102,11 @@ def _walk(model: type[BaseModel], loc: Iterable[str | int]) -> tuple[str, Any]:
         else:
             here = get_args(here)[1 if get_origin(here) is dict else 0]
     return path, here
+
+
+def _several(annotation: Any) -> bool:
+    kinds = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else ()
+    return len([kind for kind in kinds if kind is not type(None)]) > 1
 
 
 def _container(annotation: Any) -> Any:

@@ -115,6 +115,8 @@ class Guards(Frozen):
 class Rl(Frozen):
     """GRPO against the heads and any rewards that plugins bring, as many as there are, made one by `aggregation`.
 
+    A weight is a number, or changes with the steps: {linear = [[step, weight], …]} or {table = [[step, weight], …]}. A
+    constraint is {at_least = …} or {at_most = …} of the mean reward. [rl.guards] stop a policy that goes wrong.
     A step updates the policy once. Each batch of `prompts_per_step` x `generations` answers serves `updates` steps.
     After [sft] its adapter is trained on, so `rank` is for a policy without one.
     """
