@@ -139,7 +139,7 @@ def measure(count: int, home: Path) -> Took:
 
 def floor(count: int, home: Path) -> Took:
     """Return what it took to write what the stage wrote, in large portions."""
-    made = next(home.glob("store/ai-labeler-*"))
+    made = next(home.glob("store/collect-*"))
     kinds: tuple[Any, ...] = (Judgement, Preference)
     rows = {kind: read_rows(made / f"{table_name(kind)}.parquet", kind) for kind in kinds}
     answers = [(f"{n:032x}", Answer("", "stop", (-0.1, -2.4), 200, 1)) for n in range(2 * count)]

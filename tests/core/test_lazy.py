@@ -45,7 +45,7 @@ def kept(folder: Path, some: Sequence[Completion]) -> LazyRows[Completion]:
     return Artifact(folder, {"counts": {"completion": len(some)}}).lazily(Completion)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(first=SIZES, last=SIZES, step=STEPS, again=STEPS)
 def test_they_read_as_a_list_would(
     tmp_path: Path, small_parts: None, first: int | None, last: int | None, step: int | None, again: int | None
@@ -83,7 +83,7 @@ def test_no_more_than_a_few_parts_are_held(tmp_path: Path, small_parts: None) ->
     """However many rows there are, whoever goes through them from the first to the last."""
     write_rows(tmp_path / "completion.parquet", rows(300), Completion)
     here = LazyRows(tmp_path / "completion.parquet", Completion)
-    most = max(alive(Completion) for n, _ in enumerate(here) if n % PART == 0)
+    most = max(alive(Completion) for n, _ in enumerate(here) if n % 50 == PART - 1)
     assert most <= (lazy.KEPT + 1) * PART
 
 
@@ -119,9 +119,9 @@ def test_a_row_that_was_changed_on_disk_is_refused_when_it_is_read(tmp_path: Pat
 def test_a_judge_labels_rows_on_disk_part_by_part(
     tmp_path: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of 200 prompts with two answers each no more are held at a time than a part's, and every one is labelled."""
+    """Of 100 prompts with two answers each no more are held at a time than a part's, and every one is labelled."""
     monkeypatch.setattr(sys.modules["caif.sources.ai_labeler"], "PART", 10)
-    prompts = [Prompt.of(f"q{n}") for n in range(200)]
+    prompts = [Prompt.of(f"q{n}") for n in range(100)]
     answers = [Completion(prompt=p, text=f"{k} {p.text}", model="m", sample=k) for k in (0, 1) for p in prompts]
     write_rows(tmp_path / "completion.parquet", answers, Completion)
     del prompts, answers
@@ -135,8 +135,8 @@ def test_a_judge_labels_rows_on_disk_part_by_part(
 
     source = ai_labeler(judge=FAKE, selftest="off")
     found = [type(row) for row in source(context(score=score, samples=samples))]
-    assert found.count(Judgement) == 200
-    assert most[0] < 100
+    assert found.count(Judgement) == 100
+    assert most[0] < 90
 
 
 def test_what_was_seen_is_not_new() -> None:
