@@ -4,7 +4,7 @@ import math
 import re
 
 NAMES = ("length", "lists", "refusal")
-_ITEM = re.compile(r"^\s*(?:[-*\u2022]|\d+[.)]|#{1,6})\s", re.MULTILINE)
+ITEM = re.compile(r"^\s*(?:[-*•]|\d+[.)]|#{1,6})\s", re.MULTILINE)
 
 
 def style(a: str, b: str) -> tuple[float, float, float]:
@@ -12,5 +12,5 @@ def style(a: str, b: str) -> tuple[float, float, float]:
     from caif.text import refuses
 
     lengths = math.log((len(a) + 1) / (len(b) + 1))
-    lists = math.log((len(_ITEM.findall(a)) + 1) / (len(_ITEM.findall(b)) + 1))
+    lists = math.log((len(ITEM.findall(a)) + 1) / (len(ITEM.findall(b)) + 1))
     return lengths, lists, float(refuses(a)) - float(refuses(b))

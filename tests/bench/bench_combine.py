@@ -2,10 +2,10 @@
 
 A fifth of the rows are near-duplicates of other ones: a word changed here and there, the answers in either order. Beside it
 stands a floor measured in the same run: reading the same Parquet and writing it again, which checks and says nothing. Run
-it with the numbers of rows, and with `fuse` to have labels of one comparison fused:
+it with the numbers of rows, and with `keep` to leave the labels unfused:
 
     python tests/bench/bench_combine.py 10000 100000 1000000
-    python tests/bench/bench_combine.py fuse 100000
+    python tests/bench/bench_combine.py keep 100000
 """
 
 import random
@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -137,8 +137,7 @@ def bench(count: int, cfg: Combine, home: Path) -> str:
     assert mixture is not None
     told = f"{count:>9,} rows: {wall:6.1f} s wall, {cpu:6.1f} s CPU ({count / wall:,.0f} rows/s), {peak:.2f} GB at most"
     told += f"; floor {least:.1f} s (x{wall / least:.0f})"
-    if cfg.contradictions == "keep":  # a fused row is another row
-        told += "; " + recall(np.concatenate(twins), source.folder, mixture.folder)
+    told += "; " + recall(np.concatenate(twins), source.folder, mixture.folder)
     return told
 
 
@@ -146,6 +145,9 @@ def recall(twin: np.ndarray, source: Path, mixture: Path) -> str:
     """Return how many of the planted near-duplicates were found, and how many others were taken for ones."""
     names = pq.read_table(source / "preference.parquet", columns=["id"])["id"].to_pylist()
     left = set(pq.read_table(mixture / "rejected.parquet", columns=["where"])["where"].to_pylist())
+    if (mixture / "evidence.parquet").is_file():  # a fused row is another row than its label
+        evidence = pq.read_table(mixture / "evidence.parquet", filters=[("how", "=", "fused"), ("row", "in", left)])
+        left = set(evidence["came_from"].to_pylist())
     family = np.where(twin >= 0, twin, np.arange(len(twin)))  # rows that are near-duplicates of each other
     gone = np.array([name in left for name in names])
     size, out = np.bincount(family), np.bincount(family, gone)
@@ -157,7 +159,7 @@ def recall(twin: np.ndarray, source: Path, mixture: Path) -> str:
 def main() -> None:
     """Run every size in a process of its own, so that one's memory is not another's."""
     sizes = [argument for argument in sys.argv[1:] if argument.isdigit()] or ["10000", "100000", "1000000"]
-    contradictions = "fuse" if "fuse" in sys.argv else "keep"
+    contradictions: Literal["keep", "fuse"] = "keep" if "keep" in sys.argv else "fuse"
     if len(sizes) > 1:
         for size in sizes:
             subprocess.run([sys.executable, __file__, size, contradictions], check=True)

@@ -15,12 +15,13 @@ from caif.data import Message, Origin, Preference, Prompt, Rating
 from caif.errors import CaifError
 from caif.mixture import boilerplate, decontaminate, shares
 from caif.mixture.duplicates import contradictory, merged
-from caif.mixture.fused import FUSED, fuse_rows
+from caif.mixture.fused import FUSED, features, fuse_rows
 from caif.mixture.keys import comparisons
 from caif.mixture.reading import ids, upright
 from caif.mixture.rows import Rows, crossed, numbered
 from caif.mixture.splitting import sides
 from caif.mixture.thumbs import DERIVED
+from caif.raters.features import style
 from caif.tables import schema_of
 
 NO = "As an AI language model I can't help with that."
@@ -226,6 +227,23 @@ def test_only_people_are_raters_to_split_by() -> None:
     """A judge has spoken on every prompt: all would be one group."""
     rows = tabled([pair(prompt=f"q{n}", rater="judge", principle="p") for n in range(50)], Preference)
     assert both_sides((rows,), ("prompt", "rater")).largest == pytest.approx(1 / 50)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(
+        st.lists(st.sampled_from(["- a", "* b", "1. c", "# d", "e", "I can't help", "", "as an AI "]), max_size=5).map(
+            "\n".join
+        ),
+        min_size=2,
+        max_size=6,
+    )
+)
+def test_features_at_once_are_those_of_each_pair(several: list[str]) -> None:
+    """What sources may be biased by, against the function for one pair."""
+    one, other = several, several[1:] + several[:1]
+    columns = [pa.chunked_array([texts], pa.large_string()) for texts in (one, other)]
+    assert features(*columns) == pytest.approx(np.array([style(a, b) for a, b in zip(one, other, strict=True)]))
 
 
 def test_fused_rows_say_what_all_labels_make_likely() -> None:
