@@ -1,11 +1,8 @@
-"""Sections of two stages that train: the tuned model and the reward model. The third, RL, has a file of its own."""
+"""The section of the tuned model. The other stages that train, the reward model and RL, have files of their own."""
 
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from caif.content import Frozen
-from caif.data import Weight
 from caif.sections.parts import Count, ModelSpec, Positive
 
 
@@ -21,24 +18,3 @@ class Sft(Frozen):
     at_once: Count = 4
     """How many rows of a batch are in memory at once."""
     max_length: Count = 1024
-
-
-class Reward(Frozen):
-    """Train one head per objective on a shared trunk. `rank` 0 leaves the trunk as it is and caches what it sees.
-
-    Heads on a fixed trunk are a convex problem and are solved, not trained; `epochs`, `learning_rate`, `batch` and
-    `at_once` are for a trunk that is tuned too (`rank` above 0), which starts from those heads.
-    """
-
-    model: ModelSpec
-    trainer: str = ""
-    """A plugin's trainer to take this stage's place; the same in [rl]."""
-    rank: Annotated[int, Field(ge=0)] = 0
-    decay: Weight | Literal["auto"] = "auto"
-    """How much large head weights cost; "auto" takes what predicts prompts best that it was not fitted on."""
-    centre: Weight = 0.01
-    max_length: Count = 1024
-    epochs: Count = 1
-    learning_rate: Positive = 1e-4
-    batch: Count = 16
-    at_once: Count = 4

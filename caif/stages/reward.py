@@ -51,7 +51,7 @@ def reward(work: Work, mixture: Artifact, *, cfg: Reward) -> dict[str, Any]:
     }
 
 
-reward.version = 1
+reward.version = 2
 
 
 def _scored(model: "RewardModel", scores: "Tensor", examples: Sequence["Example"]) -> list[Scored]:

@@ -1,16 +1,20 @@
 """Feedback rows in the form that heads are fitted on: every answer encoded once, every row pointing to its answers."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import torch
 from torch import Tensor
 
+from caif.config import Reward
 from caif.content import rng
 from caif.data import Preference, Prompt, Rating
 from caif.training.encoding import Encoded, encode, within
-from caif.training.heads import FOLDS, Evidence
+from caif.training.heads import FOLDS
+from caif.training.losses import corrected, smoothed
+from caif.training.terms import Evidence, Pairs, Terms, Thumbs
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -81,22 +85,65 @@ def _number(
     return known[key]
 
 
-def evidence(examples: Sequence[Example], place: Mapping[int, int], sources: Mapping[str, int]) -> Evidence:
+class Numbers(NamedTuple):
+    """Which terms one objective's rows have: the number of every source of thumbs, judge, rater and prompt that has any.
+
+    A judge has a taste of its own where people spoke of the objective too: else nothing could tell it from the score. A
+    prompt has an ease of its own where two of its answers were voted on or a pair compares some: else it would take what
+    its one vote says of the answer.
+    """
+
+    sources: dict[str, int]
+    judges: dict[str, int]
+    raters: dict[str, int]
+    prompts: dict[str, int]
+
+    @classmethod
+    def of(cls, examples: Sequence[Example]) -> Self:
+        """Number what the training rows of one objective have."""
+        rows = [example.row for example in examples]
+        thumbs = [row for row in rows if isinstance(row, Rating)]
+        pairs = [row for row in rows if isinstance(row, Preference)]
+        judges = [row.source for row in pairs if row.principle] if thumbs or not all(p.principle for p in pairs) else []
+        voted = Counter(prompt for prompt, _ in {(row.prompt.id, row.completion) for row in thumbs})
+        compared = {row.prompt.id for row in pairs}
+        prompts = [prompt for prompt, answers in voted.items() if answers > 1 or prompt in compared]
+        raters = [row.rater for row in thumbs if row.rater]
+        return cls(*map(_numbered, ([row.source for row in thumbs], judges, raters, prompts)))
+
+    def terms(self, width: int) -> Terms:
+        """Return terms for all of them that change nothing yet."""
+        return Terms.none(width, len(self.sources), len(self.judges), len(self.raters), len(self.prompts))
+
+
+def evidence(examples: Sequence[Example], place: Mapping[int, int], numbers: Numbers, cfg: Reward) -> Evidence:
     """Return one objective's examples as tensors; `place` says in which row of features an answer is."""
     pairs = [(e, e.row) for e in examples if isinstance(e.row, Preference)]
     thumbs = [(e, e.row) for e in examples if isinstance(e.row, Rating)]
+    of_judge = [numbers.judges.get(row.source) if row.principle else None for _, row in pairs]
     return Evidence(
-        first=_whole(place[e.answers[0]] for e, _ in pairs),
-        second=_whole(place[e.answers[1]] for e, _ in pairs),
-        probability=_real(row.probability for _, row in pairs),
-        pair_weight=_real(row.weight for _, row in pairs),
-        pair_fold=_whole(e.fold for e, _ in pairs),
-        voted=_whole(place[e.answers[0]] for e, _ in thumbs),
-        up=_real(row.up for _, row in thumbs),
-        thumb_weight=_real(row.weight for _, row in thumbs),
-        thumb_fold=_whole(e.fold for e, _ in thumbs),
-        source=_whole(sources[row.source] for _, row in thumbs),
+        Pairs(
+            first=_whole(place[e.answers[0]] for e, _ in pairs),
+            second=_whole(place[e.answers[1]] for e, _ in pairs),
+            probability=corrected(smoothed(_real(row.probability for _, row in pairs), cfg.smoothing), cfg.flips),
+            weight=_real(row.weight for _, row in pairs),
+            fold=_whole(e.fold for e, _ in pairs),
+            judge=_whole(len(numbers.judges) if judge is None else judge for judge in of_judge),
+        ),
+        Thumbs(
+            voted=_whole(place[e.answers[0]] for e, _ in thumbs),
+            up=_real(row.up for _, row in thumbs),
+            weight=_real(row.weight for _, row in thumbs),
+            fold=_whole(e.fold for e, _ in thumbs),
+            source=_whole(numbers.sources[row.source] for _, row in thumbs),
+            rater=_whole(numbers.raters.get(row.rater, len(numbers.raters)) for _, row in thumbs),
+            prompt=_whole(numbers.prompts.get(row.prompt.id, len(numbers.prompts)) for _, row in thumbs),
+        ),
     )
+
+
+def _numbered(names: Iterable[str]) -> dict[str, int]:
+    return {name: n for n, name in enumerate(sorted(set(names)))}
 
 
 def _whole(values: Iterable[int]) -> Tensor:

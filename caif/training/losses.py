@@ -30,6 +30,19 @@ def thumb_loss(score: Tensor, threshold: Tensor, up: Tensor, weight: Tensor) -> 
     return weighted_mean(-(up * logsigmoid(logit) + (1 - up) * logsigmoid(-logit)), weight)
 
 
+def smoothed(probability: Tensor, flips: float) -> Tensor:
+    """Return labels of which so many may be wrong: (1 - e) p + e (1 - p), whose gap stays finite at p = 1 (cDPO)."""
+    return probability + flips * (1 - 2 * probability)
+
+
+def corrected(probability: Tensor, flips: float) -> Tensor:
+    """Return labels whose expected loss is that of labels without flips: (p - e) / (1 - 2 e) (rDPO, 2403.00409).
+
+    They leave 0 to 1, and the loss is then without a lower bound; it stays convex, and weight decay bounds it.
+    """
+    return (probability - flips) / (1 - 2 * flips)
+
+
 def centring(first: Tensor, second: Tensor, weight: Tensor) -> Tensor:
     """Return the mean squared sum of a pair's scores, which pins the level that differences leave free (2312.09244, 2)."""
     return weighted_mean((first + second) ** 2, weight)

@@ -27,7 +27,9 @@ FACTS, HEADS, ADAPTER = "reward.json", "heads.safetensors", "adapter"
 
 @dataclass
 class RewardModel:
-    """A trunk with heads. `weights` has a column an objective; `facts` is what reward.json says besides."""
+    """A trunk with heads. `weights` is [members, features, objectives], one member unless it is an ensemble; `facts` is
+    what reward.json says besides.
+    """
 
     trunk: Trunk
     objectives: tuple[str, ...]
@@ -65,7 +67,20 @@ class RewardModel:
 
     def read(self, features: Tensor) -> Tensor:
         """Return the scores that the heads read off features."""
-        return ((features - self.mean) / self.std) @ self.weights
+        return self.joined(self.members(features))
+
+    def members(self, features: Tensor) -> Tensor:
+        """Return the scores that every head reads off features, [answers, members, objectives]."""
+        return torch.einsum("nf,mfk->nmk", (features - self.mean) / self.std, self.weights)
+
+    def joined(self, members: Tensor) -> Tensor:
+        """Return an ensemble's scores, [answers, objectives]: mean less caution times variance, or the least (2310.02743)."""
+        if members.shape[1] == 1:
+            return members[:, 0]
+        if self.facts["together"] == "worst":
+            return members.amin(dim=1)
+        mean, variance = members.mean(dim=1), members.var(dim=1, correction=0)
+        return mean - self.facts["caution"] * variance
 
     def save(self, folder: Path) -> None:
         """Write heads, facts and, if the trunk was tuned, its adapter. The trunk's base is named, not copied."""

@@ -1,7 +1,8 @@
 """What a reward head sees: a base transformer's hidden states of a conversation with its answer.
 
 The features are the last token's state and the mean over the answer's tokens: the first is what a causal model makes of
-the whole, the second keeps the form of the answer, which a small frozen trunk loses on the way to the last token.
+the whole, the second keeps the form of the answer, which a small frozen trunk loses on the way to the last token. The
+last feature is the logarithm of the answer's number of tokens, which only a head reads that is to be free of length.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -63,8 +64,9 @@ class Trunk:
         last = hidden[torch.arange(len(rows), device=device), length - 1]
         first = length - torch.tensor([row.answer for row in rows], device=device)
         answer = real * (place >= first[:, None])
-        mean = (hidden * answer[:, :, None]).sum(1) / answer.sum(1, keepdim=True)
-        return torch.cat([last, mean], dim=1)
+        tokens = answer.sum(1, keepdim=True)
+        mean = (hidden * answer[:, :, None]).sum(1) / tokens
+        return torch.cat([last, mean, tokens.log()], dim=1)
 
     @torch.no_grad()
     def all_features(self, rows: Sequence[Encoded], track: Track | None = None) -> Tensor:

@@ -9,65 +9,72 @@ from torch import Tensor
 from caif.config import Reward
 from caif.content import rng
 from caif.run import Tell
-from caif.training.examples import Example, Examples, evidence
+from caif.training.examples import Example, Examples, Numbers, evidence
 from caif.training.guards import refuse_unless_finite
-from caif.training.heads import total_loss
+from caif.training.heads import Head
 from caif.training.reward_model import RewardModel
+from caif.training.terms import Terms, total_loss
 
 
-class Tuned(NamedTuple):
-    """What is tuned besides the trunk: the heads, and by objective the thresholds of its sources."""
+class Column(NamedTuple):
+    """One objective's head while it is tuned with the trunk, and what its terms are of."""
 
+    objective: str
+    numbers: Numbers
     weights: Tensor
-    thresholds: dict[str, Tensor]
+    terms: Terms
+    decay: float
+    rows: float
+    """What its training rows weigh."""
 
     @classmethod
-    def of(cls, model: RewardModel) -> "Tuned":
-        """Return copies of a model's heads and thresholds that carry gradient."""
-        known = {name: list(model.facts["thresholds"][name].values()) for name in model.objectives}
-        thresholds = {name: torch.tensor(values, requires_grad=True) for name, values in known.items()}
-        return cls(model.weights.clone().requires_grad_(), thresholds)
+    def of(cls, objective: str, numbers: Numbers, head: Head, train: Sequence[Example]) -> "Column":
+        """Return a copy of a solved head that carries gradient."""
+        terms = Terms(*(term.float().requires_grad_() for term in head.terms))
+        rows = sum(example.row.weight for example in train if example.row.objective == objective)
+        return cls(objective, numbers, head.weights.float().requires_grad_(), terms, head.decay, rows)
 
-    def back_into(self, model: RewardModel) -> None:
-        """Give the model what was learnt."""
-        model.weights = self.weights.detach()
-        for name, values in self.thresholds.items():
-            sources = model.facts["thresholds"][name]
-            model.facts["thresholds"][name] = dict(zip(sources, values.tolist(), strict=True))
+    @property
+    def cost(self) -> Tensor:
+        """What weights and terms cost beside the rows."""
+        return self.decay / 2 * self.weights @ self.weights + self.terms.prior(self.decay, self.rows)
 
 
-def tune_trunk(model: RewardModel, found: Examples, cfg: Reward, seed: int, tell: Tell) -> None:
-    """Put an adapter on the model's trunk and tune it with heads and thresholds."""
+def tune_trunk(
+    model: RewardModel, heads: Sequence[tuple[Numbers, Head]], found: Examples, cfg: Reward, seed: int, tell: Tell
+) -> list[Head]:
+    """Put an adapter on the model's trunk, tune it with the heads, and return these."""
     model.trunk = model.trunk.with_adapter(cfg.rank, seed)
-    tuned = Tuned.of(model)
+    columns = [Column.of(name, *head, found.train) for name, head in zip(model.objectives, heads, strict=True)]
     adapter = [parameter for parameter in model.trunk.model.parameters() if parameter.requires_grad]
-    everything = [*adapter, tuned.weights, *tuned.thresholds.values()]
-    optimizer = torch.optim.AdamW(everything, lr=cfg.learning_rate, weight_decay=0.0)
-    decay = torch.tensor([model.facts["decay"][name] for name in model.objectives])
+    learnt = [tensor for column in columns for tensor in (column.weights, *column.terms) if tensor.numel()]
+    optimizer = torch.optim.AdamW([*adapter, *learnt], lr=cfg.learning_rate, weight_decay=0.0)
     batches = [batch for epoch in range(cfg.epochs) for batch in _batches(found.train, cfg.batch, seed, epoch)]
     for step, batch in enumerate(batches, start=1):
         optimizer.zero_grad()
-        total = _backward((decay / 2 * (tuned.weights**2).sum(0)).sum())
+        total = _backward(torch.stack([column.cost for column in columns]).sum())
         whole = sum(example.row.weight for example in batch)
         for n in range(0, len(batch), cfg.at_once):
-            total += _backward(_part(model, tuned, found, batch[n : n + cfg.at_once], cfg.centre) / whole)
+            total += _backward(_part(model, columns, found, batch[n : n + cfg.at_once], cfg) / whole)
         refuse_unless_finite(total, f"reward: loss at step {step}")
         optimizer.step()
         tell.step("reward", step, len(batches), loss=total)
-    tuned.back_into(model)
+    return [Head(c.weights.detach(), Terms(*(t.detach() for t in c.terms)), c.decay) for c in columns]
 
 
-def _part(model: RewardModel, tuned: Tuned, found: Examples, some: Sequence[Example], centre: float) -> Tensor:
+def _part(
+    model: RewardModel, columns: Sequence[Column], found: Examples, some: Sequence[Example], cfg: Reward
+) -> Tensor:
     """Return the loss of some rows, times what they weigh."""
     numbers = sorted({n for example in some for n in example.answers})
     features = model.trunk.features([found.answers[n] for n in numbers]).cpu()
-    scores = ((features - model.mean) / model.std) @ tuned.weights
+    inputs = ((features - model.mean) / model.std)[:, :-1]
     place = {n: k for k, n in enumerate(numbers)}
     losses = []
-    for k, name in enumerate(model.objectives):
-        rows = [example for example in some if example.row.objective == name]
-        sources = {source: n for n, source in enumerate(model.facts["thresholds"][name])}
-        loss = total_loss(scores[:, k], tuned.thresholds[name], evidence(rows, place, sources), centre)
+    for column in columns:
+        rows = [example for example in some if example.row.objective == column.objective]
+        shown = evidence(rows, place, column.numbers, cfg)
+        loss = total_loss(inputs, inputs @ column.weights, column.terms, shown, cfg.centre, cfg.margin)
         losses.append(loss * sum(example.row.weight for example in rows))
     return torch.stack(losses).sum()
 
