@@ -66,7 +66,7 @@ def test_all_heads_share_one_pass_a_batch(model: RewardModel, question: Callable
 def test_a_head_that_gives_no_number_is_named_with_its_row(model: RewardModel, question: Callable[..., Prompt]) -> None:
     """A score that is not finite stops the run; it never becomes a reward."""
     broken = RewardModel(model.trunk, model.objectives, model.weights.clone(), model.mean, model.std, model.facts)
-    broken.weights[0, 1] = torch.nan
+    broken.weights[0, 0, 1] = torch.nan
     with pytest.raises(CaifError, match="reward fullness: row 0 is nan"):
         Heads(broken).of("brevity")([question(1).chat], talks("yes"))
 
