@@ -157,7 +157,7 @@ class Grpo(GRPOTrainer):
             gap = inputs["ref_per_token_logps"] - self._logps
             per_token = (gap.exp() - gap - 1) * inputs["completion_mask"]
             mode = "train" if self.model.training else "eval"
-            self._metrics[mode]["kl_sequence"].append(float(per_token.sum(-1).mean()))
+            self._metrics[mode]["kl_sequence"].append(float(self.accelerator.gather(per_token.sum(-1)).mean()))
         return loss  # type: ignore[no-any-return]
 
 

@@ -28,7 +28,7 @@ class Bare:
 
     def __call__(self, **inputs: Any) -> Any:
         """Run the base."""
-        inner = self.policy.get_base_model()
+        inner: Any = self.policy.get_base_model()
         training = inner.training
         inner.eval()
         try:

@@ -58,11 +58,13 @@ class Watch(TrainerCallback):
         log = state.log_history[-1]
         if "loss" not in log or self.trip is not None:
             return
-        self._steps.append(log)
+        # Answers serve several updates: what was measured of them holds until there are others, but for the judge's word.
+        known = {k: v for k, v in self._steps[-1].items() if not k.startswith("heldout/")} if self._steps else {}
+        self._steps.append(known | log)
         if (found := tripped(self._steps, self.guards)) is not None:
             self.trip = self._trip(found, state.global_step)
             control.should_training_stop = True
-        elif passed(self._steps[0], log, self.guards):
+        elif passed(self._steps[0], self._steps[-1], self.guards):
             self._keep(state.global_step)
 
     def broken(self, error: str, step: int) -> None:
@@ -72,13 +74,15 @@ class Watch(TrainerCallback):
     def restore(self) -> None:
         """Give the policy the weights of the last good step."""
         with torch.no_grad():
-            for name, parameter in self.trainer.model.named_parameters():
-                if name in self._good:
-                    parameter.copy_(self._good[name])
+            for name, parameter in self._trained():
+                parameter.copy_(self._good[name])
 
     def _keep(self, step: int) -> None:
-        trained = ((n, p) for n, p in self.trainer.model.named_parameters() if p.requires_grad)
-        self._good, self._good_step = {n: p.detach().clone() for n, p in trained}, step
+        self._good, self._good_step = {name: p.detach().clone() for name, p in self._trained()}, step
+
+    def _trained(self) -> list[tuple[str, Tensor]]:
+        policy: Any = self.trainer.model
+        return [(name, parameter) for name, parameter in policy.named_parameters() if parameter.requires_grad]
 
     def _trip(self, found: Finding, step: int) -> Trip:
         weights = self.trainer.paid

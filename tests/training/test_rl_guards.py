@@ -16,6 +16,7 @@ from caif.config import ModelSpec
 from caif.data import Prompt
 from caif.errors import FAILED, CaifError
 from caif.run import Run, Tell
+from caif.stages.constitution import constitution
 from caif.stages.rl import columns, rl
 from caif.store import Artifact
 from caif.training import policy
@@ -193,6 +194,29 @@ def test_the_held_out_judge_stops_a_reward_that_rises_against_it(
     assert len(asked) == done.trip.step // 3
     assert all(old == asked[0][0] and len(new) == 3 for old, new in asked)
     assert [step["heldout/judged"] for step in done.steps if "heldout/judged" in step] == [3] * len(asked)
+
+
+def test_the_run_files_judge_is_asked_by_the_constitution(run: Run, asked: Artifact, spec: ModelSpec) -> None:
+    """Every so many steps; a tiny judge knows nothing, which is no preference. Without a constitution it is an error."""
+    words = {name: "please" for name in ("critique", "revision", "compare")}
+    principle = "\n".join(f'{key} = "{text}"' for key, text in {"id": "p", "objective": "brevity", **words}.items())
+    run.config.constitution.write_text(f'name = "law"\n[objectives]\nbrevity = "short"\n[[principles]]\n{principle}\n')
+    paid = {"rewards": {"letter": {"use": "vowels"}}, "judge": spec.model_dump(), "guards": {"every": 2, "sample": 2}}
+    cfg = small(spec, steps=4, **paid)
+    law = run.build(constitution, cfg=run.config.law)
+    steps = run.build(rl, asked, None, None, law, cfg=cfg).metrics["steps"]
+    assert [step["step"] for step in steps if "heldout/judged" in step] == [2, 4]
+    assert all("heldout/preference" in step for step in steps if step.get("heldout/judged"))
+    with pytest.raises(CaifError, match="judges by the constitution's principles"):
+        run.build(rl, asked, None, None, cfg=cfg)
+
+
+def test_what_was_measured_of_answers_holds_while_they_serve(spec: ModelSpec, made: Callable[..., Grpo]) -> None:
+    """With several updates a batch, its numbers stand in one step's log; a flat reward is noticed all the same."""
+    cfg = small(spec, steps=9, updates=2, guards={"flat": 3})
+    trip = reinforce(made(cfg), cfg, Tell()).trip
+    assert trip is not None
+    assert (trip.guard, trip.step) == ("spread", 3)
 
 
 def test_a_judge_that_is_asked_leaves_the_training_as_it_is(
