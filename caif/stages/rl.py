@@ -135,8 +135,10 @@ def _held_judge(work: Work, trainer: Any, prompts: Sequence[Prompt], law: Artifa
     """Return what asks the held-out judge, None without one. Each comparison is under a principle drawn for its prompt."""
     from caif.training.held_judge import HeldJudge
 
-    if cfg.judge is None or law is None:
+    if cfg.judge is None:
         return None
+    if law is None:
+        raise CaifError("rl.judge: judges by the constitution's principles, and there is none", "leave rl.judge out")
     principles = stored(law)
     bench = Bench(work.models(cfg.judge), work.ask, work.score, wording="principle-last")
 
