@@ -44,14 +44,14 @@ def reliability(logits: Sequence[float], labels: Sequence[float], bins: int = BI
     Equal predictions stay together, so that judges who know few values, as votes do, have few bins.
     """
     turned = sorted((sigmoid(abs(x)), p if x >= 0 else 1 - p) for x, p in zip(logits, labels, strict=True))
-    groups = [turned[low:high] for low, high in pairwise(_cuts([q for q, _ in turned], bins))]
+    groups = [turned[low:high] for low, high in pairwise(cuts([q for q, _ in turned], bins))]
     return [
         {"predicted": _mean([q for q, _ in some]), "observed": _mean([p for _, p in some]), "n": len(some)}
         for some in groups
     ]
 
 
-def _cuts(ordered: Sequence[float], bins: int) -> list[int]:
+def cuts(ordered: Sequence[float], bins: int) -> list[int]:
     """Return where bins of equal mass begin and the last one ends; no cut goes through equal values."""
     n = len(ordered)
     ideal = (round(k * n / bins) for k in range(1, bins + 1))
@@ -72,7 +72,7 @@ def calibration_noise(logits: Sequence[float], draws: int, seed: int, bins: int 
 
     sure = np.sort([sigmoid(abs(x)) for x in logits])
     drawn = np.random.default_rng(seed).random((draws, len(sure))) < sure
-    gaps = np.add.reduceat(sure - drawn, _cuts([*map(float, sure)], bins)[:-1], axis=1)
+    gaps = np.add.reduceat(sure - drawn, cuts([*map(float, sure)], bins)[:-1], axis=1)
     return float(np.abs(gaps).sum(axis=1).mean() / len(sure))
 
 

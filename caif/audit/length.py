@@ -14,12 +14,20 @@ Z = 1.959964
 def length_slope(rows: Sequence[tuple[str, Comparison, float]]) -> dict[str, Any] | None:
     """Return the logistic slope of the choice of a on log(characters of a / characters of b), per prompt rows.
 
-    The choice is 1, 0 or one half for a tie. P(a) = sigmoid(slope x): at a slope of 1 an answer twice as long is chosen
-    twice as often as not. The interval is from the sandwich variance over prompts. None where no lengths differ.
+    At a slope of 1 an answer twice as long is chosen twice as often as not. None where no lengths differ.
+    """
+    return logistic_slope(
+        [(prompt, math.log(len(c.a) / len(c.b)), choice) for prompt, c, choice in rows if c.a and c.b]
+    )
+
+
+def logistic_slope(kept: Sequence[tuple[str, float, float]]) -> dict[str, Any] | None:
+    """Return the slope of P(choice) = sigmoid(slope x) without intercept, from (prompt, x, choice) rows; None if x is 0.
+
+    The choice is 1, 0 or one half for a tie. The interval is from the sandwich variance over prompts.
     """
     import numpy as np
 
-    kept = [(prompt, math.log(len(c.a) / len(c.b)), choice) for prompt, c, choice in rows if c.a and c.b]
     x, y = np.array([x for _, x, _ in kept]), np.array([choice for *_, choice in kept])
     if not np.any(x):
         return None

@@ -31,6 +31,7 @@ def reward_numbers(made: Made) -> dict[str, Any] | None:
             if (one := _rate(entry))
         ],
         "truncated": finite(metrics.get("truncated")),
+        "card": metrics.get("card"),
     }
 
 

@@ -4,12 +4,16 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from caif.audit.bootstrap import interval, mean_by_prompt
 from caif.audit.heldout import Scored, measured, people_agree
+from caif.audit.reward_card import DRAWS, reward_card
+from caif.audit.reward_write import write_reward_card
 from caif.config import Reward
 from caif.data import Preference, Rating
 from caif.errors import FAILED, CaifError
 from caif.models import resolve
 from caif.run import Work
+from caif.sources.refusals import draw_refusal
 from caif.store import Artifact
 
 if TYPE_CHECKING:
@@ -42,16 +46,28 @@ def reward(work: Work, mixture: Artifact, *, cfg: Reward) -> dict[str, Any]:
     headed = [example for example in heldout if example.row.objective in model.objectives]
     if len(headed) < len(heldout):
         work.draft.count("held out, but its objective has no head", len(heldout) - len(headed))
+    scored, people = _scored(model, scores, headed), people_agree(rows)
+    told = _told(model, found.train, measured(scored))
+    card = reward_card(
+        scored, heads={name: one | model.scale[name] for name, one in told["objectives"].items()},
+        spread=_spread(model, scores, found.rows), refusals=_refusals(model, scores, heldout, work.seed), people=people,
+        seed=work.seed,
+    )  # fmt: skip
+    write_reward_card(work.draft.folder, card | {"model": cfg.model.use})
     return {
-        **_told(model, found.train, measured(_scored(model, scores, headed))),
+        **told,
         "scale": model.scale,
         "truncated": found.truncated,
         "rejected": found.rejected,
-        **({"people_agree": people} if (people := people_agree(rows)) else {}),
+        "card": card,
+        **({"people_agree": people} if people else {}),
     }
 
 
 reward.version = 2
+
+REFUSED = 40
+"""How many prompts are asked what a bare refusal would score."""
 
 
 def _scored(model: "RewardModel", scores: "Tensor", examples: Sequence["Example"]) -> list[Scored]:
@@ -66,6 +82,54 @@ def _scored(model: "RewardModel", scores: "Tensor", examples: Sequence["Example"
             usual = sum(known.values()) / len(known) if known else 0.0  # a source that was never trained on
             found.append(Scored(example.row, float(values[example.answers[0]]) - known.get(example.row.source, usual)))
     return found
+
+
+def _standard(model: "RewardModel", scores: "Tensor") -> "Tensor":
+    """Return scores in deviations of the training answers' scores."""
+    scale = [model.scale[name] for name in model.objectives]
+    return (scores - scores.new_tensor([one["mean"] for one in scale])) / scores.new_tensor(
+        [one["std"] for one in scale]
+    )
+
+
+def _spread(model: "RewardModel", scores: "Tensor", examples: Sequence["Example"]) -> dict[str, dict[str, Any]]:
+    """Return how the scores of each source's answers are spread, by source and head, in deviations of all answers'.
+
+    Sources whose answers a head spreads very differently do not weigh the same in it, whatever their rows weigh.
+    """
+    answers: dict[tuple[str, str], set[int]] = {}
+    for example in examples:
+        answers.setdefault((example.row.source, example.row.objective), set()).update(example.answers)
+    standard = _standard(model, scores)
+    found = {}
+    for (source, objective), numbers in sorted(answers.items()):
+        if objective in model.objectives:
+            own = standard[sorted(numbers), model.objectives.index(objective)]
+            row = {"mean": float(own.mean()), "std": float(own.std(correction=0)), "n": len(numbers)}
+            found[f"{source}: {objective}"] = row
+    return found
+
+
+def _refusals(model: "RewardModel", scores: "Tensor", heldout: Sequence["Example"], seed: int) -> dict[str, Any] | None:
+    """Return how a bare refusal scores beside the real answers to held-out prompts that are safe; None without any.
+
+    Safe are those tagged so; where no prompt is, those that are not tagged unsafe. All heads count alike.
+    """
+    tagged = any("safe" in example.row.prompt.tags for example in heldout)
+    which = "safe" if tagged else "not unsafe"
+    safe = [e for e in heldout if ("safe" in e.row.prompt.tags if tagged else "unsafe" not in e.row.prompt.tags)]
+    prompts = {example.row.prompt.id: example.row.prompt for example in safe}
+    some = [prompts[name] for name in sorted(prompts)[:REFUSED]]
+    if not some:
+        return None
+    refused = _standard(model, model.scores(some, [draw_refusal(prompt, seed) for prompt in some])).sum(1)
+    level = dict(zip([prompt.id for prompt in some], refused.tolist(), strict=True))
+    own = _standard(model, scores).sum(1)
+    answers = sorted({(e.row.prompt.id, n) for e in safe if e.row.prompt.id in level for n in e.answers})
+    wins = mean_by_prompt([(prompt, float(level[prompt] > float(own[n]))) for prompt, n in answers])
+    gaps = mean_by_prompt([(prompt, level[prompt] - float(own[n])) for prompt, n in answers])
+    estimates = [interval(list(values.values()), DRAWS, seed) for values in (wins, gaps)]
+    return {"which": which, "answers": len(answers), "preferred": estimates[0], "gap": estimates[1]}
 
 
 def _told(model: "RewardModel", train: Sequence["Example"], heldout: dict[str, Any]) -> dict[str, Any]:

@@ -65,6 +65,13 @@ def test_each_row_teaches_its_own_head_and_held_out_prompts_are_measured(
     assert sum(point["n"] for point in metrics["reliability"]) == 12
     assert "people_agree" not in metrics
     json.dumps(metrics, allow_nan=False)
+    card = json.loads((made.folder / "reward_card.json").read_text(encoding="ascii"))
+    assert card == {**metrics["card"], "model": spec.use}
+    assert (made.folder / "reward_card.html").is_file()
+    assert card["overall"]["pairs"]["accuracy"]["mean"] == 1.0
+    assert list(card["lengths"]) == ["less than half as long"]
+    assert set(card["spread"]) == {"judge: brevity", "app: warmth"}
+    assert (card["refusals"]["which"], card["refusals"]["preferred"]["n"]) == ("not unsafe", 12)
 
 
 def test_a_score_does_not_depend_on_its_company(run: Run, mixture: Artifact, spec: ModelSpec) -> None:
