@@ -3,6 +3,7 @@
     done = caif.run_file("quickstart", plugins=[my_module])
     done.rows("combine", caif.Preference)      the rows of a stage
     done.dataset("combine")                    the same as a datasets.DatasetDict that TRL takes
+    done.export("trl", "labels")               the same as files for another tool, with a card
     done.policy                                a folder that transformers loads
 """
 
@@ -27,6 +28,8 @@ from caif.store import MANIFEST, Artifact
 
 if TYPE_CHECKING:
     from datasets import DatasetDict
+
+    from caif.exports.whole import Exported
 
 R = TypeVar("R", bound=Row)
 
@@ -58,6 +61,12 @@ class Results:
         from datasets import load_from_disk
 
         return load_from_disk(str(folder))
+
+    def export(self, to: str, folder: Path | str, *, stage: str = "combine", **options: Any) -> "Exported":
+        """Write a stage's labels for another training tool, with a card, as `caif export` does (`caif.exports.whole`)."""
+        from caif.exports.whole import export
+
+        return export(list(self.artifacts.values()), to, Path(folder), stage=stage, **options)
 
     @property
     def policy(self) -> Path:

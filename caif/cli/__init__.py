@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from caif.cli import audit, constitutions, differences, disagreements, feedback, labels, review, runs
+from caif.cli import audit, constitutions, differences, disagreements, export, feedback, labels, review, runs
 
 HELP = """Turn a constitution into a trained model, and see what each principle did.
 
@@ -18,6 +18,7 @@ HELP = """Turn a constitution into a trained model, and see what each principle 
   caif show run.toml             what was made, what it took
   caif audit run.toml            what its labels are worth
   caif review run.toml           say yourself which answers are better
+  caif export run.toml           its labels for another training tool
 """
 
 app = typer.Typer(
@@ -36,7 +37,8 @@ people = typer.Typer(
 app.add_typer(people, name="feedback")
 
 for command in (
-    runs.run, runs.plan, runs.check, runs.show, labels.relabel, audit.audit, review.review, runs.keys, runs.plugins,
+    runs.run, runs.plan, runs.check, runs.show, labels.relabel, audit.audit, review.review, export.export, runs.keys,
+    runs.plugins,
 ):  # fmt: skip
     app.command()(command)
 for command in (constitutions.check, constitutions.lint, constitutions.test, constitutions.export, differences.diff):

@@ -1,0 +1,74 @@
+"""What a card tells, as plain data: from the constitution, the mixture's numbers, the run's report, and the export."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from caif.constitution import Constitution, stored
+from caif.exports.formats import Format
+from caif.exports.writing import Tally
+from caif.store import Artifact
+
+REPORT = "report.json"
+
+
+def facts(
+    made: Sequence[Artifact],
+    artifact: Artifact,
+    form: Format,
+    tally: Tally,
+    licences: Mapping[str, str],
+    *,
+    raters: bool,
+) -> dict[str, Any]:
+    """Return the card's content. What a run has not made, such as a report, is None or empty."""
+    by = {one.by: one for one in made}
+    told = _report(by.get("report"))
+    return {
+        "format": {"name": form.name, "load": form.load, "lost": form.lost},
+        "stage": artifact.stage,
+        "law": _law(stored(by["constitution"])) if "constitution" in by else None,
+        **tally.table,
+        "licences": {name: [licences.get(part, "") for part in parts(name)] for name in tally.sources},
+        "flow": artifact.metrics.get("flow") or {},
+        "mixed": _mixed(artifact),
+        "reported": told is not None,
+        "judged": (told or {}).get("sources") or [],
+        "agreement": ((told or {}).get("raters") or {}).get("agreement") or {},
+        "signals": ((told or {}).get("raters") or {}).get("signals"),
+        "cautions": [row["text"] for row in (told or {}).get("cautions") or []],
+        "named": raters,
+    }
+
+
+def parts(source: str) -> list[str]:
+    """Return the sources that a row's source names: what was made of labels of several names them all."""
+    return source.split("+")
+
+
+def _report(artifact: Artifact | None) -> dict[str, Any] | None:
+    """Return the numbers of the run's report, if it has made one."""
+    file = artifact.folder / REPORT if artifact else Path(REPORT)
+    return json.loads(file.read_text(encoding="utf-8")) if artifact and file.is_file() else None
+
+
+def _law(law: Constitution) -> dict[str, Any]:
+    principles = [
+        {"id": one.id, "objective": one.objective, "digest": one.digest, "compare": one.compare}
+        for one in law.principles
+    ]
+    about = {"name": law.name, "version": law.version, "digest": law.digest, "objectives": dict(law.objectives)}
+    return {**about, "principles": principles}
+
+
+def _mixed(artifact: Artifact) -> dict[str, Any]:
+    """Return what [combine] was told to do, without the folders of its files."""
+    config = dict(artifact.facts.get("config") or {}) if artifact.by == "combine" else {}
+    if sets := config.get("evaluation_sets"):
+        config["evaluation_sets"] = [Path(str(file)).name for file in sets]
+    return {
+        name: json.dumps(value, ensure_ascii=False, default=str)
+        for name, value in config.items()
+        if value not in ([], {}, "")
+    }
