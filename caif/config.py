@@ -21,6 +21,7 @@ from caif.sections import (
     TUNED,
     Combine,
     Count,
+    Coverage,
     Evaluate,
     FilePath,
     Generate,
@@ -40,7 +41,7 @@ from caif.sections import (
 )  # fmt: skip
 
 __all__ = [
-    "TUNED", "Budget", "Combine", "Count", "Evaluate", "Exec", "FilePath", "Generate", "Law", "ModelSpec", "Part", "Prompts",
+    "TUNED", "Budget", "Combine", "Count", "Coverage", "Evaluate", "Exec", "FilePath", "Generate", "Law", "ModelSpec", "Part", "Prompts",
     "Report", "Revise", "Reward", "Rl", "RunConfig", "SafeName", "Sft", "Share", "Source", "Weight", "locate", "read",
 ]  # fmt: skip
 
@@ -62,6 +63,7 @@ class RunConfig(Frozen):
     feedback: tuple[Source, ...] = ()
     combine: Combine | None = None
     reward: Reward | None = None
+    coverage: Coverage | None = None
     rl: Rl | None = None
     evaluate: Evaluate | None = None
     report: Report | None = Report()
@@ -94,8 +96,8 @@ class RunConfig(Frozen):
     @model_validator(mode="after")
     def _stages_have_what_they_need(self) -> "RunConfig":
         needs = [
-            ("revise", "generate"), ("sft", "revise"), ("combine", "feedback"), ("reward", "combine"), ("rl", "reward"),
-            ("evaluate", "rl"),
+            ("revise", "generate"), ("sft", "revise"), ("combine", "feedback"), ("reward", "combine"), ("coverage", "reward"),
+            ("rl", "reward"), ("evaluate", "rl"),
         ]  # fmt: skip
         for stage, needed in needs:
             if getattr(self, stage) and not getattr(self, needed):
@@ -104,6 +106,8 @@ class RunConfig(Frozen):
                 raise ValueError(f"[{stage}] needs [{needed}], which is left out")
         if self.sample and not self.sft and not self.sample.model:
             raise ValueError("sample.model: without [sft] there is no tuned model, so a model must be named")
+        if self.coverage and not self.sft and not self.coverage.model:
+            raise ValueError("coverage.model: without [sft] there is no tuned model, so RL's must be named")
         if self.generate and not self.generate.model:
             raise ValueError("generate.model: is required and missing")
         labels = [source.label for source in self.feedback]

@@ -9,6 +9,7 @@ from caif.run import Run, Stage
 from caif.stages.collect import collect
 from caif.stages.combine import combine
 from caif.stages.constitution import constitution
+from caif.stages.coverage import coverage
 from caif.stages.evaluate import evaluate
 from caif.stages.generate import generate
 from caif.stages.prompts import prompts
@@ -37,10 +38,11 @@ def constitutional(run: Run) -> Artifact | None:
                 for source in c.feedback]
     mixture  = run.build(combine, asked, *feedback, cfg=c.combine)                   # AI labels + people
     rewards  = run.build(trainer(run, reward, c.reward), mixture, cfg=c.reward)      # one head per objective
-    policy   = run.build(trainer(run, rl, c.rl), asked, tuned, rewards, law, cfg=c.rl)  # several objectives
+    covered  = run.build(coverage, asked, tuned, mixture, rewards, cfg=c.coverage)   # does that know what RL asks?
+    policy   = run.build(trainer(run, rl, c.rl), asked, tuned, rewards, law, *filter(None, [covered]), cfg=c.rl)
     scores   = run.build(evaluate, law, asked, drafts, tuned, policy, rewards, cfg=c.evaluate)
-    return     run.build(report, law, asked, drafts, revised, tuned, samples, *feedback, mixture, rewards, policy, scores,
-                         cfg=c.report)
+    return     run.build(report, law, asked, drafts, revised, tuned, samples, *feedback, mixture, rewards, covered,
+                         policy, scores, cfg=c.report)
 
 
 def trainer(run: Run, stage: Stage, cfg: Reward | Rl | None) -> Stage:

@@ -17,14 +17,13 @@ def squared(a: Floats, b: Floats) -> Floats:
 
 
 def to_neighbour(cloud: Floats, rows: Floats, k: int = NEIGHBOURS) -> Floats:
-    """Return each row's distance to its k-th nearest of the cloud, all taken to length 1 (Sun et al. 2022, 2204.06507)."""
+    """Return each row's distance to its k-th nearest of the cloud.
+
+    Rows are not taken to length 1 first, as Sun et al. (2204.06507) do: around a cloud's middle, where its own rows lie in
+    all directions, that would hide how far out a row is.
+    """
     k = min(k, len(cloud))
-    return np.sqrt(np.partition(squared(_unit(rows), _unit(cloud)), k - 1, axis=1)[:, k - 1])
-
-
-def _unit(rows: Floats) -> Floats:
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.where(length > 0, length, 1.0)
+    return np.sqrt(np.partition(squared(rows, cloud), k - 1, axis=1)[:, k - 1])
 
 
 class Gaussian(NamedTuple):

@@ -7,6 +7,7 @@ import numpy as np
 
 from caif.coverage.clusters import k_means, typical
 from caif.coverage.compare import Compared
+from caif.coverage.distances import squared
 
 GROUP, MOST, SHOWN = 8, 6, 3
 """Texts a group holds on average, groups that are named, and members of each that are shown."""
@@ -30,9 +31,10 @@ def unlabelled(found: Compared, texts: Sequence[Text], seed: int) -> list[dict[s
 
 def unasked(found: Compared, texts: Sequence[Text], seed: int) -> list[dict[str, Any]]:
     """Return groups of the reward model's prompts that no prompt of RL belongs to, the largest first."""
-    centres, own = k_means(found.reference, max(2, len(found.reference) // GROUP), seed)
     near = found.asked[~found.outside]
-    asked = set(((near[:, None] - centres) ** 2).sum(-1).argmin(1).tolist()) if len(near) else set()
+    # So few groups that one without a prompt of RL is none by chance.
+    centres, own = k_means(found.reference, max(2, min(len(found.reference), len(near)) // GROUP), seed)
+    asked = set(squared(near, centres).argmin(axis=1).tolist())
     groups = []
     for k in sorted(set(range(len(centres))) - asked):
         members = np.flatnonzero(own == k)

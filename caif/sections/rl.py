@@ -107,6 +107,8 @@ class Guards(Frozen):
     flat: Count = 10
     preference: Limit = 0.35
     """How often at least `judge` must prefer new answers to those of the start, while the reward is above its start."""
+    outside: Limit = 0.8
+    """Share of answers that are unlike any that the reward model was trained on, where [coverage] is in the run."""
     every: Count = 10
     """How many steps from one look of the judge to the next, at answers to `sample` prompts."""
     sample: Count = 8

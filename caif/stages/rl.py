@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from caif.config import Rl
 from caif.constitution import Constitution, stored
 from caif.content import rng
+from caif.coverage.gate import gate
+from caif.coverage.monitor import Known
 from caif.data import Comparison, Prompt
 from caif.errors import FAILED, CaifError
 from caif.judge import Bench, judge_all
@@ -27,6 +29,7 @@ def rl(
     tuned: Artifact | None = None,
     rewards: Artifact | None = None,
     law: Artifact | None = None,
+    covered: Artifact | None = None,
     *,
     cfg: Rl,
 ) -> dict[str, Any]:
@@ -34,8 +37,10 @@ def rl(
     prompts = [prompt for prompt in asked.rows(Prompt) if prompt.split == "train"]
     if not prompts:
         raise CaifError("rl: there is no prompt to train on", "lower prompts.heldout or add prompts", code=FAILED)
+    gate(covered)
     work.models.release()
     from caif.training import policy
+    from caif.training.drift import Drift, Listening
     from caif.training.options import rl_options
     from caif.training.payment import Payment
     from caif.training.progress import quiet
@@ -46,7 +51,8 @@ def rl(
     quiet()
     folder = resolve.folder(cfg.model)
     model, tokenizer = policy.tuned(folder, tuned.model) if tuned else policy.fresh(folder, cfg.rank, work.seed)
-    paid = _rewards(work, rewards, cfg, beside(model, tokenizer, folder))
+    heard = Listening(beside(model, tokenizer, folder))
+    paid = _rewards(work, rewards, cfg, heard)
     names = [function.__name__ for function in paid.functions]
     refuse_unknown(names, cfg)
     payment = Payment(names, cfg, paid.noise, authority(stored(law) if law else None, names, cfg))
@@ -55,6 +61,9 @@ def rl(
         trainer = grpo(
             model, tokenizer, rows, paid.functions, options=rl_options(cfg, work.seed, scratch), payment=payment
         )
+        if covered is not None and (known := Known.find(covered.model)) is not None:
+            warn = covered.facts["config"]["written"]["warn"]
+            trainer.add_callback(Drift(trainer, heard, known, warn, work.tell))
         done = reinforce(trainer, cfg, work.tell, _held_judge(work, trainer, prompts, law, cfg))
     policy.save(model, work.draft.model, tokenizer)
     if done.trip is not None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from caif.sections.rl import Guards, Limit
 
 WATCHED = ("loss", "grad_norm", "reward")
-HACKED = ("kl", "longer", "shorter", "entropy", "repetition", "refusals", "preference")
+HACKED = ("kl", "longer", "shorter", "entropy", "repetition", "refusals", "preference", "outside")
 """Guards that trip where a reward is served and not what it stands for."""
 
 Step = Mapping[str, Any]
@@ -80,8 +80,15 @@ def preference(start: Step, step: Step, guards: Guards) -> Finding | None:
     return _under("preference", step.get("heldout/preference"), guards.preference, what)
 
 
+def outside(start: Step, step: Step, guards: Guards) -> Finding | None:
+    """The policy still writes what the reward model knows."""
+    del start
+    what = "of all answers are unlike any that the reward model was trained on"
+    return _over("outside", step.get("coverage/outside"), guards.outside, what)
+
+
 Check = Callable[[Step, Step, Guards], Finding | None]
-CHECKS: tuple[Check, ...] = (finite, kl, longer, shorter, entropy, repetition, refusals, spread, preference)
+CHECKS: tuple[Check, ...] = (finite, kl, longer, shorter, entropy, repetition, refusals, spread, preference, outside)
 AT_ONCE = (finite, preference)
 
 

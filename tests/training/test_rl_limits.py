@@ -29,6 +29,7 @@ START: dict[str, Any] = {
         ("spread", {"spread/help": 0.0}),
         ("spread", {"spread/help": None}),
         ("preference", {"heldout/preference": 0.3, "reward": 0.5}),
+        ("outside", {"coverage/outside": 0.9}),
     ],
 )
 def test_each_guard_trips_past_its_limit_after_its_patience(guard: str, change: dict[str, Any]) -> None:
@@ -53,6 +54,7 @@ def test_each_guard_trips_past_its_limit_after_its_patience(guard: str, change: 
         {"kl_sequence": 49.0}, {"completions/mean_length": 39.0}, {"completions/mean_length": 6.0}, {"refusals": 0.39},
         {"spread/help": 0.0, "spread/safe": 0.2}, {"heldout/preference": 0.3, "reward": -0.5},
         {"heldout/preference": 0.4, "reward": 0.5}, {"kl_sequence": None}, {"entropy": None},
+        {"coverage/outside": 0.7},
     ],
 )  # fmt: skip
 def test_what_is_within_the_limits_passes(change: dict[str, Any]) -> None:
@@ -68,7 +70,7 @@ def test_each_guard_can_be_switched_off(guard: str) -> None:
     """All limits off but what is not finite, which nobody wants."""
     bad = {
         **START, "kl_sequence": 999.0, "entropy": 0.0, "repetition": 1.0, "refusals": 1.0, "reward": 1.0,
-        "heldout/preference": 0.0, "spread/help": 0.0,
+        "heldout/preference": 0.0, "spread/help": 0.0, "coverage/outside": 1.0,
         "completions/mean_length": 1.0 if guard == "shorter" else 999.0,
     }  # fmt: skip
     every = {
