@@ -56,8 +56,11 @@ def licence(facts: Mapping[str, Any]) -> str | list[str]:
 
 
 def code(value: object) -> str:
-    """Return a text as inline code on one line, with more backticks around it than in it; bars are for tables."""
-    text = brief(str(show.visible(" ".join(str(value).split()))), LONGEST).replace("|", "\\|")
+    """Return a text as inline code on one line, with more backticks around it than in it.
+
+    A bar is written ¦: it would end the cell of a table, and what escapes it there depends on the renderer.
+    """
+    text = brief(str(show.visible(" ".join(str(value).split()))), LONGEST).replace("|", "¦")
     fence = "`" * (1 + max(map(len, _TICKS.findall(text)), default=0))
     space = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{fence}{space}{text or ' '}{space}{fence}"

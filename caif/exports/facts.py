@@ -25,6 +25,8 @@ def facts(
     """Return the card's content. What a run has not made, such as a report, is None or empty."""
     by = {one.by: one for one in made}
     told = _report(by.get("report"))
+    sources = {part for name in tally.sources for part in parts(name)}
+    people = told.get("raters") or {}
     return {
         "format": {"name": form.name, "load": form.load, "lost": form.lost},
         "stage": artifact.stage,
@@ -33,11 +35,11 @@ def facts(
         "licences": {name: [licences.get(part, "") for part in parts(name)] for name in tally.sources},
         "flow": artifact.metrics.get("flow") or {},
         "mixed": _mixed(artifact),
-        "reported": told is not None,
-        "judged": (told or {}).get("sources") or [],
-        "agreement": ((told or {}).get("raters") or {}).get("agreement") or {},
-        "signals": ((told or {}).get("raters") or {}).get("signals"),
-        "cautions": [row["text"] for row in (told or {}).get("cautions") or []],
+        "reported": bool(told),
+        "judged": [row for row in told.get("sources", ()) if row["label"] in sources],
+        "agreement": people.get("agreement") or {},
+        "signals": people.get("signals"),
+        "cautions": [row["text"] for row in told.get("cautions", ())],
         "named": raters,
     }
 
@@ -47,10 +49,10 @@ def parts(source: str) -> list[str]:
     return source.split("+")
 
 
-def _report(artifact: Artifact | None) -> dict[str, Any] | None:
-    """Return the numbers of the run's report, if it has made one."""
-    file = artifact.folder / REPORT if artifact else Path(REPORT)
-    return json.loads(file.read_text(encoding="utf-8")) if artifact and file.is_file() else None
+def _report(artifact: Artifact | None) -> dict[str, Any]:
+    """Return the numbers of the run's report, {} if it has made none."""
+    file = artifact.folder / REPORT if artifact else None
+    return json.loads(file.read_text(encoding="utf-8")) if file and file.is_file() else {}
 
 
 def _law(law: Constitution) -> dict[str, Any]:

@@ -72,6 +72,7 @@ def _columns(file: Path, schema: pa.Schema) -> Iterator[Put]:
 @contextmanager
 def placed(folder: Path) -> Iterator[Path]:
     """Give a folder to write into, which becomes `folder` if the block ends well and is gone if not."""
+    folder = folder.resolve()
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise CaifError(f"{folder}: is there already", "name a folder that is empty or not there yet")
     scratch = folder.with_name(f"{folder.name}.{os.getpid()}.partial")

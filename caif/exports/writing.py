@@ -18,7 +18,7 @@ from caif.store import Artifact, table_name
 
 KINDS: dict[type[Row], str] = {Preference: "preference", Rating: "unpaired"}
 LOOKED = 500
-"""About so many rows of a kind are searched for what is personal: all of a million would take hours."""
+"""About so many rows of a kind are searched for what is personal: all of a million would take an hour."""
 MADE_HARD, NOT_READ = "soft labels made certain", "weights that the tool does not read"
 
 

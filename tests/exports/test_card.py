@@ -37,7 +37,7 @@ REPORT: dict[str, Any] = {
         "items": 12, "raw": ESTIMATE, "alpha": ESTIMATE, "ac1": ESTIMATE, "prevalence": ESTIMATE}, "thumbs": None}},
     "cautions": [{"about": "ai-labeler", "text": "Its judge failed the test of negated."}],
 }  # fmt: skip
-HOSTILE = "<script>alert(1)</script> ``` {{ 7*7 }} {% raw %} | [x](http://evil.example) ![y](z) \u202e<img src=x onerror=a>\n# head"
+HOSTILE = "<script>alert(1)</script> ``` {{ 7*7 }} {% raw %} | \\| [x](http://evil.example) ![y](z) \u202e<img src=x onerror=a>\n# head"
 
 
 def run(folder: Path, law: Constitution = LAW, report: dict[str, Any] | None = REPORT, **facts: Any) -> list[Artifact]:
@@ -137,7 +137,7 @@ def test_nothing_in_a_card_does_anything(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "a", "`", "``a`", "a|b", "\n\n", "\x1b[0m", "x" * 5000])
 def test_a_text_is_code_whatever_stands_in_it(text: str) -> None:
     """One span, on one line, short enough to be read."""
-    shown = MarkdownIt().renderInline(code(text).replace("\\|", "|"))
+    shown = MarkdownIt().renderInline(code(text))
     assert shown.startswith("<code>")
     assert shown.endswith("</code>")
     assert shown.count("<code>") == 1

@@ -310,3 +310,26 @@ def _plain(file: Path) -> bytes:
     import pyarrow.parquet as pq
 
     return json.dumps(pq.read_table(file).to_pylist()).encode()
+
+
+@pytest.mark.slow
+def test_trls_own_trainers_take_what_is_exported(mixture: Artifact, tmp_path: Path) -> None:
+    """DPOTrainer and KTOTrainer prepare, tokenise and train on it, a step each, extra columns and all."""
+    from datasets import load_dataset
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
+
+    from caif.testing import tiny_model
+
+    exported(mixture, "trl", tmp_path)
+    folder = str(tiny_model(tmp_path / "tiny"))
+    common = {"output_dir": str(tmp_path / "t"), "max_steps": 1, "use_cpu": True, "report_to": "none", "bf16": False}
+    for kind, trainer, settings in (("preference", DPOTrainer, DPOConfig), ("unpaired", KTOTrainer, KTOConfig)):
+        data = load_dataset(str(tmp_path / "out"), kind, cache_dir=str(tmp_path / "cache"))["train"]
+        done = trainer(
+            AutoModelForCausalLM.from_pretrained(folder),
+            args=settings(per_device_train_batch_size=2, **common),
+            train_dataset=data,
+            processing_class=AutoTokenizer.from_pretrained(folder),
+        ).train()
+        assert done.global_step == 1
