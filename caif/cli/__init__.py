@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from caif.cli import audit, constitutions, differences, disagreements, export, feedback, labels, review, runs
+from caif.cli import audit, constitutions, differences, disagreements, export, feedback, labels, review, runs, score
 
 HELP = """Turn a constitution into a trained model, and see what each principle did.
 
@@ -35,6 +35,14 @@ people = typer.Typer(
     rich_markup_mode=None,
 )  # fmt: skip
 app.add_typer(people, name="feedback")
+bench = typer.Typer(help="Measure a model by a benchmark's own rules.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(bench, name="bench")
+
+
+@bench.callback()
+def _bench() -> None:
+    """Keep the name of the one command there is."""
+
 
 for command in (
     runs.run, runs.plan, runs.check, runs.show, labels.relabel, audit.audit, review.review, export.export, runs.keys,
@@ -47,6 +55,8 @@ laws.command("import")(constitutions.import_)
 for command in (feedback.inspect, feedback.scrub, disagreements.disagreements):
     people.command()(command)
 people.command("import")(feedback.import_)
+app.command()(score.score)
+bench.command()(score.reward)
 
 
 def _version(asked: bool) -> None:

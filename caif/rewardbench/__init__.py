@@ -1,0 +1,1 @@
+"""Reward models measured from outside: any scorer, on benchmark files, by the benchmarks' own rules."""
