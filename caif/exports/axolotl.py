@@ -1,6 +1,7 @@
 """axolotl's `chat_template.default`: the conversation and two answers as messages, and the YAML that names the fields."""
 
 from collections.abc import Iterable
+from copy import deepcopy
 from typing import Any
 
 from caif.exports.formats import Format, as_yaml
@@ -26,11 +27,13 @@ def pair(row: Pair) -> dict[str, Any]:
 def settings(files: Iterable[str]) -> dict[str, str]:
     """Return the part of an axolotl configuration that names the data."""
     names = {"train": "datasets", "heldout": "test_datasets"}
-    found: dict[str, Any] = {"rl": "dpo"}
+    found: dict[str, Any] = {}
     for file in files:
         split = file.removesuffix(".jsonl").split("/")[1]
-        found[names[split]] = [{"path": file, "ds_type": "json", "split": "train", **FIELDS}]
-    return {"axolotl.yaml": as_yaml(found)}
+        # Each its own copy: YAML would write the second one as a reference to the first.
+        found[names[split]] = [{"path": file, "ds_type": "json", "split": "train", **deepcopy(FIELDS)}]
+    table = {"rl": "dpo", **dict(sorted(found.items()))}
+    return {"axolotl.yaml": as_yaml(table)}
 
 
 AXOLOTL = Format(

@@ -167,7 +167,8 @@ def test_axolotl_finds_every_field_by_its_yaml(mixture: Artifact, tmp_path: Path
 
     exported(mixture, "axolotl", tmp_path)
     table = yaml.safe_load((tmp_path / "out/axolotl.yaml").read_text())
-    assert set(table) == {"rl", "datasets", "test_datasets"}
+    assert list(table) == ["rl", "datasets", "test_datasets"]
+    assert "&" not in (tmp_path / "out/axolotl.yaml").read_text()
     (about,) = table["datasets"]
     assert about["type"] == "chat_template.default"
     file = str(tmp_path / "out" / about["path"])
