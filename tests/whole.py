@@ -36,11 +36,13 @@ max_tokens = 24
 use = "ai-labeler"
 judge = "tiny"
 min_mass = 0.0
+dead_band = 0.0 # what a random model says is all near one half
 selftest = "warn"
 [[feedback]]
 use = "critique-revise"
 judge = "tiny"
 min_mass = 0.0
+dead_band = 0.0
 selftest = "warn"
 [[feedback]]
 use = "contrast"

@@ -6,12 +6,14 @@ unless all are kept, left out: what critique made worse is no example of an answ
 """
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from caif.config import Count, ModelSpec, Share
 from caif.data import NOTHING_FOUND, Comparison, Rejected, Revision
 from caif.hookspecs import Feedback, FeedbackContext, FeedbackSource
-from caif.judge import MIN_MASS, Bench, Method, judge_all
+from caif.judge import DEAD_BAND, MIN_MASS, Bench, Method, judge_all
 from caif.judge.watch import Selftest, Watch
 from caif.sources.labels import preference
 
@@ -23,12 +25,14 @@ def critique_revise(
     limit: Count | None = None,
     votes: Count | None = None,
     min_mass: Share = MIN_MASS,
+    dead_band: Annotated[float, Field(ge=0, lt=0.5)] = DEAD_BAND,
     keep: Literal["preferred", "all"] = "preferred",
     selftest: Selftest = "stop",
 ) -> FeedbackSource:
     """Compare each chain's final revision with its first answer, `limit` of them at most.
 
-    `keep` says whether revisions that the judge does not prefer become preferences too, for the first answer.
+    A probability within `dead_band` of one half is a tie. `keep` says whether revisions that the judge does not prefer
+    become preferences too, for the first answer.
     """
 
     def source(context: FeedbackContext) -> Iterator[Feedback]:
@@ -40,7 +44,7 @@ def critique_revise(
             last = [turn.principle for turn in revision.turns if not turn.rejected][-1]
             comparison = Comparison(prompt=revision.prompt, a=revision.final or "", b=revision.first)
             asked.append((comparison, context.constitution.principle(last)))
-        bench = Bench(context.model(judge), context.ask, context.score, method, votes, min_mass)
+        bench = Bench(context.model(judge), context.ask, context.score, method, votes, min_mass, dead_band=dead_band)
         yield from Watch(bench, context.constitution, context.source, context.seed, selftest).before()
         asked.sort(key=lambda pair: pair[0].id)
         for judgement in judge_all(bench, asked[:limit], context.source):
