@@ -39,11 +39,16 @@ from caif.sections import (
     Source,
     Weight,
 )  # fmt: skip
+from caif.sections.offline import Dpo
 
 __all__ = [
     "TUNED", "Budget", "Combine", "Count", "Coverage", "Evaluate", "Exec", "FilePath", "Generate", "Law", "ModelSpec", "Part", "Prompts",
     "Report", "Revise", "Reward", "Rl", "RunConfig", "SafeName", "Sft", "Share", "Source", "Weight", "locate", "read",
 ]  # fmt: skip
+
+
+MAIN = "constitutional"
+"""The recipe of a run file that names none."""
 
 
 class RunConfig(Frozen):
@@ -52,7 +57,7 @@ class RunConfig(Frozen):
     name: SafeName
     constitution: FilePath
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    recipe: str = "constitutional"
+    recipe: str = MAIN
     plugins: tuple[FilePath, ...] = ()
     models: dict[SafeName, ModelSpec] = {}
     prompts: Prompts
@@ -65,6 +70,7 @@ class RunConfig(Frozen):
     reward: Reward | None = None
     coverage: Coverage | None = None
     rl: Rl | None = None
+    dpo: Dpo | None = None
     evaluate: Evaluate | None = None
     report: Report | None = Report()
     exec: Exec = Exec()
@@ -102,6 +108,8 @@ class RunConfig(Frozen):
         for stage, needed in needs:
             if getattr(self, stage) and not getattr(self, needed):
                 if stage == "rl" and self.rl and self.rl.rewards:
+                    continue
+                if self.recipe != MAIN and stage in ("rl", "evaluate"):  # what these need there, recipes say themselves
                     continue
                 raise ValueError(f"[{stage}] needs [{needed}], which is left out")
         if self.sample and not self.sft and not self.sample.model:

@@ -15,7 +15,7 @@ from caif.models.pace import CHARACTERS
 from caif.plan import Step, models
 from caif.run import Run
 
-NO_CALLS = ("constitution", "prompts", "sft", "combine", "reward", "rl", "report")
+NO_CALLS = ("constitution", "prompts", "sft", "combine", "reward", "rl", "dpo", "report")
 
 
 class Load(NamedTuple):

@@ -54,13 +54,17 @@ class Planner(Run):
 
 
 def recipe_of(config: RunConfig, plugins: Plugins) -> Callable[[Run], Any]:
-    """Return the recipe that the run file names."""
+    """Return the recipe that the run file names, if the run file has the sections that the recipe needs."""
     recipes = plugins.factories("caif_recipes")
     if config.recipe not in recipes:
         broken = [f"{p.name}: {p.error}" for p in plugins.loaded if p.error]
         hint = f"a plugin could not be loaded: {broken[0]}" if broken else nearest(config.recipe, recipes)
         raise CaifError(f"there is no recipe {config.recipe!r}", hint)
-    return recipes[config.recipe]
+    recipe = recipes[config.recipe]
+    for section in getattr(recipe, "needs", ()):
+        if not getattr(config, section):
+            raise CaifError(f'recipe = "{config.recipe}" needs [{section}], which is left out', f"add [{section}]")
+    return recipe
 
 
 def steps(run: Run) -> list[Step]:

@@ -26,7 +26,7 @@ from caif.errors import CaifError, nearest
 from caif.hookcheck import OBSERVERS, PARTS, check_arguments, factories, refuse_mistakes
 from caif.options import content, content_digest, defaults, typed, wrong_option
 
-BUILT_IN = ("caif.sources", "caif.formats", "caif.models", "caif.metrics", "caif.recipe")
+BUILT_IN = ("caif.sources", "caif.formats", "caif.models", "caif.metrics", "caif.recipe", "caif.recipes")
 """Modules with caif's own parts; light to import, since their parts import what is heavy when made."""
 
 

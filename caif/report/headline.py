@@ -40,7 +40,7 @@ def _won(scores: Numbers) -> str:
     words = {1: "won", 0: "neither clearly won nor lost", -1: "lost"}
     said = [f"{words[side_of(rate, CHANCE)]} under {name}, {spread(rate, '%')}" for name, rate in rated]
     on = counted(scores["prompts"], "held-out prompt")
-    return f"On {on}, judged against {start} answers, the policy’s {'; '.join(said)}."
+    return f"On {on}, judged against {start} answers, the {scores['won_by']}’s {'; '.join(said)}."
 
 
 def _moved(scores: Numbers) -> str:

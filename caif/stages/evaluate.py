@@ -31,19 +31,25 @@ def evaluate(
     asked: Artifact,
     drafts: Artifact | None,
     tuned: Artifact | None,
-    policy: Artifact,
+    policy: Artifact | None,
     rewards: Artifact | None = None,
     *,
     cfg: Evaluate,
 ) -> dict[str, Any]:
-    """Write both models' answers and the judgements; return every comparison with its interval."""
+    """Write both models' answers and the judgements; return every comparison with its interval.
+
+    Without a policy the best of n answers of the model before RL are what is compared with its first ones.
+    """
     prompts = [p for p in asked.rows(Prompt) if p.split == "heldout"]
     if not prompts:
         raise CaifError("evaluate: no prompt is held out", "raise prompts.heldout or add prompts")
-    start, end = work.models(tuned or cfg.model), work.models(policy)  # type: ignore[arg-type]
+    if tuned is None and cfg.model is None:
+        raise CaifError("evaluate: nothing says where training began", "name it: evaluate.model")
+    start = work.models(tuned or cfg.model)  # type: ignore[arg-type]
+    end = work.models(policy) if policy else None
     params = Params(cfg.temperature, cfg.max_tokens)
     before = sample(work, start, prompts, max(cfg.samples, cfg.best_of), params)
-    after = sample(work, end, prompts, cfg.samples, params)
+    after = sample(work, end, prompts, cfg.samples, params) if end else []
     work.write([*before, *after], Completion)
     first = [c for c in drafts.rows(Completion) if c.prompt.split == "heldout"] if drafts else []
     sides = {"base": first, "tuned": [c for c in before if c.sample < cfg.samples], "policy": after}
@@ -52,16 +58,24 @@ def evaluate(
     picked = best_of_n(before, [m for n, m in measures.items() if n.startswith("reward: ")], cfg.best_of)
     if picked:
         sides = {**sides, "best of n": picked}
+    elif end is None:
+        raise CaifError("evaluate: there is nothing to choose the best of n by", "set evaluate.best_of to 2 or more")
+    kl = _kl(work, start, end, sides["policy"], cfg.temperature) if end and cfg.temperature else None
     results = {
         "prompts": len(prompts),
         "measures": {name: _compared(sides, measure, cfg, work.seed) for name, measure in measures.items()},
-        "kl": interval(_kl(work, start, end, sides["policy"], cfg.temperature), cfg.bootstrap, work.seed) if cfg.temperature else None,
+        "kl": interval(kl, cfg.bootstrap, work.seed) if kl is not None else None,
         "best_of_n": {"n": cfg.best_of, "kl": math.log(cfg.best_of) - (cfg.best_of - 1) / cfg.best_of},
         "start": start.id,
+        "started": "tuned" if tuned else "start",
+        "won_by": "policy" if end else "best of n",
     }
+    if rewards and (table := _pushed(rewards, before, sides["policy"], kl, cfg, work.seed)):
+        results["overoptimisation"] = table
     if cfg.judge is not None:
         bench = Bench(work.models(cfg.judge), work.ask, work.score)
-        judged = _judged(bench, stored(law), sides["tuned"], sides["policy"], work.seed)
+        new = [c for c in sides["policy"] if c.sample == 0] if end else picked
+        judged = _judged(bench, stored(law), sides["tuned"], new, work.seed)
         work.write(judged, Judgement)
         results["wins"] = wins(judged, cfg.bootstrap, work.seed)
         results["judge"] = bench.model.id
@@ -88,6 +102,17 @@ def _heads(rewards: Artifact, completions: Sequence[Completion]) -> dict[str, Me
     scores = model.scores([c.prompt for c in unique], [c.text for c in unique])
     table = {c.id: [float(value) for value in row] for c, row in zip(unique, scores, strict=True)}
     return {f"reward: {name}": lambda c, k=k: table[c.id][k] for k, name in enumerate(model.objectives)}  # type: ignore[misc]
+
+
+def _pushed(
+    rewards: Artifact, before: Sequence[Completion], after: Sequence[Completion], kl: Sequence[float] | None,
+    cfg: Evaluate, seed: int,
+) -> dict[str, Any] | None:  # fmt: skip
+    """Return what choosing by the reward model does to its gold model's opinion, if it has one."""
+    from caif.training.gold import pushed
+
+    spent = sum(kl) / len(kl) if kl else None
+    return pushed(rewards.model, [c for c in before if c.usable], after, spent, cfg.bootstrap, seed)
 
 
 def best_of_n(completions: Sequence[Completion], heads: Sequence[Measure], n: int) -> list[Completion]:
@@ -129,9 +154,9 @@ def _kl(work: Work, start: Model, end: Model, answers: Sequence[Completion], tem
 def _judged(
     bench: Bench, law: Constitution, before: Sequence[Completion], after: Sequence[Completion], seed: int
 ) -> list[Judgement]:
-    """Compare the first answers of both models, under one drawn principle an objective. The policy's answer is `a`."""
+    """Compare one answer a prompt with the first from before, under one drawn principle an objective. The new one is `a`."""
     old = {c.prompt.id: c for c in before if c.sample == 0}
-    pairs = [(c, old[c.prompt.id]) for c in after if c.sample == 0 and c.prompt.id in old]
+    pairs = [(c, old[c.prompt.id]) for c in after if c.prompt.id in old]
     asked = []
     for objective in law.objectives:
         serving = [p.id for p in law.principles if p.objective == objective]

@@ -5,6 +5,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from caif.config import Rl, RunConfig, Sft
+from caif.sections.offline import Dpo
 
 
 def _shared(seed: int, folder: str) -> dict[str, Any]:
@@ -44,6 +45,21 @@ def sft_options(cfg: Sft, seed: int, folder: str) -> dict[str, Any]:
     }
 
 
+def dpo_options(cfg: Dpo, seed: int, folder: str) -> dict[str, Any]:
+    """Return the arguments of TRL's DPOConfig."""
+    at_once = share(cfg.batch, cfg.at_once)
+    return _shared(seed, folder) | {
+        "num_train_epochs": cfg.epochs,
+        "learning_rate": cfg.learning_rate,
+        "per_device_train_batch_size": at_once,
+        "gradient_accumulation_steps": cfg.batch // at_once,
+        "max_length": cfg.max_length,
+        "beta": cfg.beta,
+        "remove_unused_columns": False,
+        "disable_dropout": True,
+    }
+
+
 def rl_options(cfg: Rl, seed: int, folder: str) -> dict[str, Any]:
     """Return the arguments of TRL's GRPOConfig. One batch of whole groups is sampled, then taken in equal parts.
 
@@ -76,13 +92,15 @@ def share(rows: int, limit: int) -> int:
 def check(config: RunConfig) -> list[str]:
     """Return TRL's complaints about the run file's values, one line each."""
     try:
-        from trl import GRPOConfig, SFTConfig
+        from trl import DPOConfig, GRPOConfig, SFTConfig
     except ImportError as error:
         return [f"training needs torch, transformers, trl and peft: {error}"]
     found: list[str] = []
     with TemporaryDirectory() as folder:
         if config.sft:
             found += _complaint("sft", SFTConfig, sft_options(config.sft, config.seed, folder))
+        if config.dpo:
+            found += _complaint("dpo", DPOConfig, dpo_options(config.dpo, config.seed, folder))
         if config.rl:
             found += _complaint("rl", GRPOConfig, rl_options(config.rl, config.seed, folder))
     return found

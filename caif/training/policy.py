@@ -45,11 +45,11 @@ def fresh(folder: str, rank: int, seed: int) -> "tuple[PeftModel, PreTrainedToke
     return get_peft_model(model, lora(rank)), tokenizer
 
 
-def tuned(folder: str, adapter: Path) -> "tuple[PeftModel, PreTrainedTokenizerBase]":
+def tuned(folder: str, adapter: Path, section: str = "rl") -> "tuple[PeftModel, PreTrainedTokenizerBase]":
     """Load a model with the adapter that an earlier stage made for it, ready to be trained further."""
     made_for = json.loads((adapter / ADAPTER).read_text(encoding="utf-8"))["base_model_name_or_path"]
     if made_for != _absolute(folder):
-        raise CaifError(f"[rl] trains {folder}, but [sft] tuned {made_for}", "name the same model in both")
+        raise CaifError(f"[{section}] trains {folder}, but [sft] tuned {made_for}", "name the same model in both")
     model, tokenizer = base(folder)
     return PeftModel.from_pretrained(model, adapter, is_trainable=True), tokenizer
 

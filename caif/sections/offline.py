@@ -1,0 +1,51 @@
+"""Sections of the ways to a policy that sample nothing while they train: from pairs, and from thumbs."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from caif.content import Frozen
+from caif.data import Weight
+from caif.sections.parts import Count, ModelSpec, Positive
+
+
+class Dpo(Frozen):
+    """Train the policy on the mixture's pairs themselves (DPO), each with its soft label and weight; recipe = "dpo".
+
+    A pair whose label is p counts as won with p and as lost with 1 - p, so one that is a toss holds its answers together.
+    After [sft] its adapter is trained on, so `rank` is for a policy without one.
+    """
+
+    model: ModelSpec
+    weights: dict[str, Weight] = {}
+    """By objective: what its pairs' own weights are multiplied by, 1 by default."""
+    beta: Positive = 0.1
+    """How dear it is to move away from where training starts."""
+    rank: Count = 16
+    epochs: Positive = 1.0
+    learning_rate: Positive = 2e-5
+    batch: Count = 8
+    at_once: Count = 4
+    """How many pairs of a batch are in memory at once."""
+    max_length: Count = 1024
+
+
+class Kto(Frozen):
+    """Train the policy on the mixture's thumbs themselves (KTO); recipe = "kto".
+
+    Ups and downs weigh the same together, or ups `balance` times as much, however many there are of either.
+    After [sft] its adapter is trained on, so `rank` is for a policy without one.
+    """
+
+    model: ModelSpec
+    weights: dict[str, Weight] = {}
+    """By objective: what its thumbs' own weights are multiplied by, 1 by default."""
+    balance: Annotated[float, Field(ge=1, le=1.5)] = 1.0
+    beta: Positive = 0.1
+    rank: Count = 16
+    epochs: Positive = 1.0
+    learning_rate: Positive = 2e-5
+    batch: Annotated[int, Field(ge=2)] = 8
+    at_once: Annotated[int, Field(ge=2)] = 4
+    """How many thumbs of a batch are in memory at once; a reference is estimated from them, so two at least."""
+    max_length: Count = 1024
