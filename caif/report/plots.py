@@ -1,9 +1,9 @@
 """Small plots as inline SVG, drawn from numbers alone. Colours and fonts come from the page's style sheet, by class."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from caif.intervals import Estimate
 from caif.report.show import number, visible
@@ -119,6 +119,41 @@ def reliability(points: Sequence[dict[str, float]]) -> str:
         f'<text class="label" transform="translate(10 {bottom / 2}) rotate(-90)" text-anchor="middle">observed</text>'
     )
     return _svg("reliability", size, bottom + 36, f"reliability plot with {len(points)} bins", parts)
+
+
+def gains(table: Mapping[str, Any]) -> str:
+    """Draw proxy and gold over the square root of the KL, with the gold's intervals and its fitted curve."""
+    width, height, left, right, top, bottom = 420, 220, 46, 410, 10, 188
+    points, curve = table["points"], table["curves"].get("best_of_n")
+    others = table["rl_points"]
+    xs = Span(0.0, max([p["d"] for p in points] + [d for d, _ in others]) * 1.05)
+    ys = span_of([p[name] for p in points for name in ("proxy", "gold")], 0.0, *(gain for _, gain in others))
+    parts = [_line("mark", left, ys.at(0.0, bottom, top), right, ys.at(0.0, bottom, top))]
+    for value, text in ticks(ys, 4):
+        y = ys.at(value, bottom, top)
+        parts += [_line("rail", left, y, right, y), _text(left - 6, float(y) + 3.5, text, "end")]
+    for value, text in ticks(xs, 5):
+        parts.append(_text(xs.at(value, left, right), bottom + 16, text, "middle"))
+    parts.append(_text((left + right) / 2, bottom + 30, "√KL in nats", "middle"))
+    for name, style in (("proxy", "s-base"), ("gold", "s-policy")):
+        for p in points:
+            x, row = xs.at(p["d"], left, right), p[name]
+            if name == "gold" and row["low"] is not None:
+                parts.append(
+                    _line(f"whisker {style}", x, ys.at(row["low"], bottom, top), x, ys.at(row["high"], bottom, top))
+                )
+            parts.append(f'<circle class="dot {style}" cx="{x}" cy="{ys.at(row["mean"], bottom, top)}" r="3.6"/>')
+    for d, gain in others:
+        parts.append(
+            f'<circle class="dot s-tuned" cx="{xs.at(d, left, right)}" cy="{ys.at(gain, bottom, top)}" r="4.6"/>'
+        )
+    if curve:
+        path = [(d, d * (curve["alpha"] - curve["beta"] * d)) for d in (k * xs.high / 60 for k in range(61))]
+        joined = " ".join(f"{xs.at(d, left, right)},{ys.at(value, bottom, top)}" for d, value in path)
+        parts.append(f'<polyline class="series raw" points="{joined}"/>')
+    last = points[-1]
+    label = f"best of {last['n']}: proxy {number(last['proxy']['mean'])}, gold {number(last['gold']['mean'])}"
+    return _svg("lines", width, height, label, parts)
 
 
 def bar(part: float) -> str:

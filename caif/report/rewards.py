@@ -32,6 +32,7 @@ def reward_numbers(made: Made) -> dict[str, Any] | None:
         ],
         "truncated": finite(metrics.get("truncated")),
         "card": metrics.get("card"),
+        "pushed": made.stages["evaluate"].metrics.get("overoptimisation") if "evaluate" in made.stages else None,
     }
 
 

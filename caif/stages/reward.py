@@ -28,6 +28,7 @@ def reward(work: Work, mixture: Artifact, *, cfg: Reward) -> dict[str, Any]:
     work.models.release()
     from caif.training.examples import read_examples
     from caif.training.fitting import fit_model
+    from caif.training.gold import GOLD, apart
     from caif.training.progress import quiet
     from caif.training.trunk import Trunk
 
@@ -40,6 +41,16 @@ def reward(work: Work, mixture: Artifact, *, cfg: Reward) -> dict[str, Any]:
             work.draft.count(what, how_many)
     if not found.train:
         raise CaifError("reward: no row is left to train on", "see the counts: caif show", code=FAILED)
+    if cfg.gold:
+        found, other = apart(found, cfg.gold, work.seed)
+        if not (found.train and other.train):
+            raise CaifError(
+                "reward.gold leaves one of the two models without rows", "set it to 0 or collect more", code=FAILED
+            )
+        plain = cfg.model_copy(update={"rank": 0, "ensemble": 1})
+        gold, _ = fit_model(trunk, other, plain, work.seed, work.tell)
+        (work.draft.model / GOLD).mkdir()
+        gold.save(work.draft.model / GOLD)
     model, scores = fit_model(trunk, found, cfg, work.seed, work.tell)
     model.save(work.draft.model)
     heldout = [example for example in found.rows if example.heldout]
