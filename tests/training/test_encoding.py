@@ -4,11 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from caif.data import Prompt
 from caif.models.encode import answer_ids, prompt_ids
 from caif.training.encoding import Encoded, encode, within
+from caif.training.trunk import Trunk
 from caif.training.tuning import columns
 
 
@@ -57,3 +59,25 @@ def test_tuning_puts_loss_on_the_answer_and_its_end_alone(
     assert tokenizer.decode([i for i, m in zip(ids, mask, strict=True) if not m]) == (
         "<|im_start|>user\nWhat about number 1, please?<|im_end|>\n<|im_start|>assistant\n"
     )
+
+
+def test_padding_side_is_nothing_to_the_encoding_and_one_beginning_is_put(
+    tiny: Path, tokenizer: PreTrainedTokenizerBase, question: Callable[..., Prompt]
+) -> None:
+    """Whatever side a tokenizer pads on, ids and features are the same; a tokenizer with a beginning token puts one."""
+    chat, trunk = question(1).chat, Trunk.load(str(tiny))
+    found = []
+    for side in ("left", "right"):
+        trunk.tokenizer.padding_side = side
+        rows = [encode(trunk.tokenizer, chat, answer) for answer in ("yes", "no, rather not, and for long")]
+        together, alone = trunk.all_features(rows), torch.cat([trunk.features([row]) for row in rows])
+        assert torch.allclose(together, alone, atol=1e-4)
+        found.append((rows, together))
+    assert found[0][0] == found[1][0]
+    assert torch.equal(found[0][1], found[1][1])
+    other = AutoTokenizer.from_pretrained(tiny)
+    other.chat_template = "{{ bos_token }}{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
+    other.add_special_tokens({"bos_token": "<s>"})
+    encoded = encode(other, chat, "<s>yes")
+    assert encoded.ids.count(other.bos_token_id) == 1
+    assert encoded.ids[0] == other.bos_token_id
