@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import comb
 from typing import Any, NamedTuple
 
-from caif.config import Evaluate, Generate, ModelSpec, Prompts, Revise, Source
+from caif.config import Coverage, Evaluate, Generate, ModelSpec, Prompts, Revise, Source
 from caif.constitution import Constitution, Principle, read
 from caif.data import Prompt, split_of
 from caif.judge import pairs, wording
@@ -15,7 +15,7 @@ from caif.models.pace import CHARACTERS
 from caif.plan import Step, models
 from caif.run import Run
 
-NO_CALLS = ("constitution", "prompts", "sft", "combine", "reward", "rl", "dpo", "report")
+NO_CALLS = ("constitution", "prompts", "sft", "combine", "reward", "rl", "rloo", "dpo", "kto", "chosen", "report")
 
 
 class Load(NamedTuple):
@@ -93,6 +93,8 @@ def _loads(run: Run, step: Step, sizes: Sizes, law: Constitution) -> list[Load] 
         return [*critiques, Load(calls, into + cfg.critique_tokens * cfg.critique, cfg.max_tokens, cfg.model)]
     if isinstance(cfg, Source):
         return _source(run, cfg, sizes, law)
+    if isinstance(cfg, Coverage):
+        return [Load(min(cfg.answers, sizes.train), sizes.prompt, cfg.max_tokens, cfg.model)]
     if isinstance(cfg, Evaluate):
         answers = sizes.heldout * (max(cfg.samples, cfg.best_of) + cfg.samples)
         asked = [Load(answers, sizes.prompt, cfg.max_tokens, cfg.model),

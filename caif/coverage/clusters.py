@@ -35,4 +35,4 @@ def _start(rows: Floats, k: int, dice: np.random.Generator) -> Floats:
 def typical(rows: Floats, centre: Floats, members: Whole, show: int) -> list[int]:
     """Return the members that lie nearest to their centre, nearest first."""
     off = squared(rows[members], centre[None])[:, 0]
-    return members[np.argsort(off, kind="stable")[:show]].tolist()
+    return members[np.argsort(off, kind="stable")[:show]].tolist()  # type: ignore[no-any-return]

@@ -13,7 +13,7 @@ NEIGHBOURS = 10
 def squared(a: Floats, b: Floats) -> Floats:
     """Return the squared Euclidean distances of all rows of one matrix to all of another."""
     found = (a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T
-    return np.maximum(found, 0.0)
+    return np.maximum(found, 0.0)  # type: ignore[no-any-return]
 
 
 def to_neighbour(cloud: Floats, rows: Floats, k: int = NEIGHBOURS) -> Floats:
@@ -42,7 +42,7 @@ class Gaussian(NamedTuple):
         """Return Mahalanobis' squared distance less the same without correlations (Bai et al. 2022, 2204.05862, 5.4)."""
         off = rows - self.mean
         whole = (off * np.linalg.solve(self.covariance, off.T).T).sum(axis=1)
-        return whole - (off**2 / np.diag(self.covariance)).sum(axis=1)
+        return whole - (off**2 / np.diag(self.covariance)).sum(axis=1)  # type: ignore[no-any-return]
 
 
 def shrunk(centred: Floats) -> Floats:
@@ -54,4 +54,4 @@ def shrunk(centred: Floats) -> Floats:
     apart = size - d * middle**2
     noise = ((centred**2).sum(axis=1) ** 2).sum() / n**2 - size / n
     share = min(max(noise / apart, 0.0), 1.0) if apart > 0 else 1.0
-    return (1 - share) * sample + max(share * middle, 1e-12) * np.eye(d)
+    return (1 - share) * sample + max(share * middle, 1e-12) * np.eye(d)  # type: ignore[no-any-return]

@@ -72,4 +72,4 @@ def monitor(
 
 def off_scale(scale: Floats, scores: Floats) -> Floats:
     """Return 1 for each score [answers, heads] that lies beyond the usual ones, else 0."""
-    return ((scores < scale[0]) | (scores > scale[1])).astype(np.float64)
+    return ((scores < scale[0]) | (scores > scale[1])).astype(np.float64)  # type: ignore[no-any-return]

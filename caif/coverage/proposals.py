@@ -43,5 +43,5 @@ def unasked(found: Compared, texts: Sequence[Text], seed: int) -> list[dict[str,
 
 
 def _largest(groups: Sequence[tuple[int, list[Text]]]) -> list[dict[str, Any]]:
-    whole = [{"n": n, "examples": examples} for n, examples in groups if n]
-    return sorted(whole, key=lambda group: -group["n"])[:MOST]
+    largest = sorted((group for group in groups if group[0]), key=lambda group: -group[0])[:MOST]
+    return [{"n": n, "examples": examples} for n, examples in largest]

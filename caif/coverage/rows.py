@@ -21,7 +21,7 @@ class Side(NamedTuple):
 
     def part(self, chosen: npt.NDArray[np.bool_]) -> Self:
         """Return the texts that a mask picks."""
-        numbers = np.flatnonzero(chosen)
+        numbers = np.flatnonzero(chosen).tolist()
         keys, groups = ([names[n] for n in numbers] for names in (self.keys, self.groups))
         return self._replace(keys=keys, groups=groups, features=self.features[chosen], lengths=self.lengths[chosen])
 

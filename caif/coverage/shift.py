@@ -116,4 +116,4 @@ def _area(scores: Floats, labels: Floats) -> Floats:
     up = (labels > 0).sum(axis=0)
     down = len(labels) - up
     with np.errstate(invalid="ignore", divide="ignore"):
-        return ((ranks * (labels > 0)).sum(axis=0) - up * (up + 1) / 2) / (up * down)
+        return ((ranks * (labels > 0)).sum(axis=0) - up * (up + 1) / 2) / (up * down)  # type: ignore[no-any-return]

@@ -6,9 +6,9 @@ Length is the first thing in which two sets of texts differ, and no sign that on
 from typing import NamedTuple, Self
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
-Floats = npt.NDArray[np.float64]
+Floats = NDArray[np.floating]
 FLAT = 1e-6
 """A feature that varies less than this says nothing, and is not divided by its deviation."""
 

@@ -32,6 +32,7 @@ def cautions(numbers: Numbers) -> list[dict[str, str]]:
     """Return what to doubt, and about which stage or source; all that is about one of them stands together."""
     found = [c for source in numbers["sources"] for c in (*_judge(source), *_learned(source), *_people(source))]
     found += _reward(numbers["reward"]) if numbers["reward"] else []
+    found += _coverage(numbers["coverage"]) if numbers["coverage"] else []
     found += _rl(numbers["rl"]) if numbers["rl"] else []
     found += outcomes.doubts(numbers["evaluation"], numbers["sources"]) if numbers["evaluation"] else []
     places = list(dict.fromkeys(about for about, _ in found))
@@ -98,6 +99,12 @@ def _reward(reward: Numbers) -> Iterator[About]:
     if reward["truncated"]:
         text = "cut to the length limit before the reward model saw them."
         yield "reward", f"{counted(int(reward['truncated']), 'row')} had to be {text}"
+
+
+def _coverage(coverage: Numbers) -> Iterator[About]:
+    for one in coverage["findings"]:
+        if one["level"] != "pass":
+            yield "coverage", f"{one['said'][0].upper()}{one['said'][1:]}: {one['remedy']}."
 
 
 def _rl(rl: Numbers) -> Iterator[About]:

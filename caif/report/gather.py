@@ -19,10 +19,14 @@ ORDER = (
     "collect",
     "combine",
     "reward",
+    "coverage",
     "rl",
     "evaluate",
 )
 """The stages in the order of the recipe; `generate` stands there twice, the second time under the name `sample`."""
+
+OPTIONAL = ("coverage",)
+"""Stages that a page does not miss where a run has none of them."""
 
 PEOPLE = ("pairs", "thumbs")
 """The sources that read what people said."""
@@ -90,7 +94,11 @@ class Made:
     @property
     def left_out(self) -> list[str]:
         """The stages that this run did not have."""
-        return [name for name in ORDER if name not in self.stages and (name != "collect" or not self.sources)]
+        return [
+            name
+            for name in ORDER
+            if name not in self.stages and name not in OPTIONAL and (name != "collect" or not self.sources)
+        ]
 
     @property
     def all(self) -> list[Artifact]:

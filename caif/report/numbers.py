@@ -5,6 +5,7 @@ from typing import Any
 
 from caif.report.cautions import cautions
 from caif.report.chains import chains
+from caif.report.coverage import coverage_numbers
 from caif.report.evaluation import evaluation_numbers
 from caif.report.gather import Made
 from caif.report.headline import sentences
@@ -29,6 +30,7 @@ def numbers(made: Made, title: str = "", examples: int = 12) -> dict[str, Any]:
         "sources": source_rows(made),
         "raters": rater_numbers(made),
         "reward": reward_numbers(made),
+        "coverage": coverage_numbers(made),
         "rl": rl_numbers(made),
         "evaluation": evaluation_numbers(made),
         "chains": chains(made, examples),

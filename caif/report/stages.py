@@ -5,7 +5,7 @@ from typing import Any
 
 from caif.content import Row
 from caif.data import Rejected
-from caif.report.gather import ORDER, Made
+from caif.report.gather import OPTIONAL, ORDER, Made
 from caif.report.show import counted, discreet, listed
 from caif.store import Artifact, table_name
 
@@ -34,7 +34,7 @@ def flow(made: Made) -> list[dict[str, Any]]:
             steps += [_step(source.artifact, branch=True) for source in made.sources]
         elif name in made.stages:
             steps.append(_step(made.stages[name]))
-        else:
+        elif name not in OPTIONAL:
             steps.append({"stage": name, "made": None, "unused": 0, "seconds": None, "branch": name == "collect"})
     return steps + [_step(artifact) for artifact in made.others]
 
@@ -58,6 +58,7 @@ def _phrase(artifact: Artifact) -> str:
         "revise": f"{m.get('revised', 0):,} of {counted(m.get('answers', 0), 'answer')} revised",
         "sft": f"tuned on {counted(m['rows'], 'answer')}" if "rows" in m else "a tuned model",
         "reward": f"one head each for {counted(len(m.get('objectives') or ()), 'objective')}",
+        "coverage": f"may RL begin: {m.get('verdict', 'not told')}",
         "rl": f"a policy, {counted(len(m.get('steps') or ()), 'logged step')}",
     }
     names = {"completion": "answer", "preference": "pair", "rating": "thumb", "tested": "test"}

@@ -119,7 +119,10 @@ def test_a_judge_that_decides_nothing_is_told(ties: int, decided: float, said: s
         "decided": decided,
         "tested": [{"check": "bad", "passed": True}],
     }
-    found = [one["text"] for one in cautions({"sources": [source], "reward": None, "rl": None, "evaluation": None})]
+    found = [
+        one["text"]
+        for one in cautions({"sources": [source], "reward": None, "coverage": None, "rl": None, "evaluation": None})
+    ]
     assert len(found) == bool(said) and all(said in text for text in found)
 
 
@@ -137,7 +140,10 @@ def test_a_judge_that_nobody_asked_what_is_known_is_told() -> None:
     }
     sign = {"check": "one place", "passed": False, "reason": "a is preferred"}
     source = {**quiet, "use": "mine", "label": "mine", "tested": [sign]}
-    told = [one["text"] for one in cautions({"sources": [source], "reward": None, "rl": None, "evaluation": None})]
+    told = [
+        one["text"]
+        for one in cautions({"sources": [source], "reward": None, "coverage": None, "rl": None, "evaluation": None})
+    ]
     assert told == [
         "Its judge failed the test of one place: a is preferred.",
         "Its judge was not tested on known answers (its source does not use caif.judge.watch).",
