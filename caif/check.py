@@ -70,7 +70,7 @@ def check(run: Run, stages: Collection[str] | None = None) -> Findings:
     if config.budget.limits:
         with found.of("budget") as wrong:
             wrong += unpriced(config)
-    if {"sft", "reward", "rl", "dpo"} & set(sections):
+    if {"sft", "reward", "rl", "dpo", "kto"} & set(sections):
         with found.of("training") as wrong:
             from caif.training.options import check as trainers
 

@@ -39,7 +39,7 @@ from caif.sections import (
     Source,
     Weight,
 )  # fmt: skip
-from caif.sections.offline import Dpo
+from caif.sections.offline import Choose, Dpo, Kto
 
 __all__ = [
     "TUNED", "Budget", "Combine", "Count", "Coverage", "Evaluate", "Exec", "FilePath", "Generate", "Law", "ModelSpec", "Part", "Prompts",
@@ -71,6 +71,8 @@ class RunConfig(Frozen):
     coverage: Coverage | None = None
     rl: Rl | None = None
     dpo: Dpo | None = None
+    kto: Kto | None = None
+    choose: Choose | None = None
     evaluate: Evaluate | None = None
     report: Report | None = Report()
     exec: Exec = Exec()
@@ -109,7 +111,7 @@ class RunConfig(Frozen):
             if getattr(self, stage) and not getattr(self, needed):
                 if stage == "rl" and self.rl and self.rl.rewards:
                     continue
-                if self.recipe != MAIN and stage in ("rl", "evaluate"):  # what these need there, recipes say themselves
+                if self.recipe != MAIN and stage in ("sft", "rl", "evaluate"):  # what these need there, recipes say themselves
                     continue
                 raise ValueError(f"[{stage}] needs [{needed}], which is left out")
         if self.sample and not self.sft and not self.sample.model:

@@ -49,3 +49,10 @@ class Kto(Frozen):
     at_once: Annotated[int, Field(ge=2)] = 4
     """How many thumbs of a batch are in memory at once; a reference is estimated from them, so two at least."""
     max_length: Count = 1024
+
+
+class Choose(Frozen):
+    """Which of a prompt's answers [sft] learns in recipe = "rejection-sampling": the best by the heads' weighted sum."""
+
+    weights: dict[str, Weight] = {}
+    """By objective, 1 by default; heads are standardised first."""

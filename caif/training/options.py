@@ -1,11 +1,11 @@
 """What TRL's trainers are told, from the run file's values; and what TRL has to say against them, before a run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from caif.config import Rl, RunConfig, Sft
-from caif.sections.offline import Dpo
+from caif.sections.offline import Dpo, Kto
 
 
 def _shared(seed: int, folder: str) -> dict[str, Any]:
@@ -47,7 +47,16 @@ def sft_options(cfg: Sft, seed: int, folder: str) -> dict[str, Any]:
 
 def dpo_options(cfg: Dpo, seed: int, folder: str) -> dict[str, Any]:
     """Return the arguments of TRL's DPOConfig."""
-    at_once = share(cfg.batch, cfg.at_once)
+    return _offline(cfg, share(cfg.batch, cfg.at_once), seed, folder)
+
+
+def kto_options(cfg: Kto, seed: int, folder: str) -> dict[str, Any]:
+    """Return the arguments of TRL's KTOConfig. Rows are taken as they lie, at least two at once."""
+    at_once = max(share(cfg.batch, cfg.at_once), 2)
+    return _offline(cfg, at_once, seed, folder) | {"train_sampling_strategy": "sequential"}
+
+
+def _offline(cfg: Dpo | Kto, at_once: int, seed: int, folder: str) -> dict[str, Any]:
     return _shared(seed, folder) | {
         "num_train_epochs": cfg.epochs,
         "learning_rate": cfg.learning_rate,
@@ -84,6 +93,13 @@ def rl_options(cfg: Rl, seed: int, folder: str) -> dict[str, Any]:
     }
 
 
+def rloo_options(cfg: Rl, names: Sequence[str], seed: int, folder: str) -> dict[str, Any]:
+    """Return the arguments of TRL's RLOOConfig: those of GRPO that it has, and each reward's weight."""
+    grpos = ("multi_objective_aggregation", "scale_rewards")
+    given = {name: value for name, value in rl_options(cfg, seed, folder).items() if name not in grpos}
+    return given | {"reward_weights": [cfg.weights.get(name, 1.0) for name in names], "normalize_advantages": False}
+
+
 def share(rows: int, limit: int) -> int:
     """Return the largest equal part of so many rows that is within the limit."""
     return max(part for part in range(1, min(rows, limit) + 1) if rows % part == 0)
@@ -92,7 +108,7 @@ def share(rows: int, limit: int) -> int:
 def check(config: RunConfig) -> list[str]:
     """Return TRL's complaints about the run file's values, one line each."""
     try:
-        from trl import DPOConfig, GRPOConfig, SFTConfig
+        from trl import DPOConfig, GRPOConfig, KTOConfig, SFTConfig
     except ImportError as error:
         return [f"training needs torch, transformers, trl and peft: {error}"]
     found: list[str] = []
@@ -101,6 +117,8 @@ def check(config: RunConfig) -> list[str]:
             found += _complaint("sft", SFTConfig, sft_options(config.sft, config.seed, folder))
         if config.dpo:
             found += _complaint("dpo", DPOConfig, dpo_options(config.dpo, config.seed, folder))
+        if config.kto:
+            found += _complaint("kto", KTOConfig, kto_options(config.kto, config.seed, folder))
         if config.rl:
             found += _complaint("rl", GRPOConfig, rl_options(config.rl, config.seed, folder))
     return found

@@ -8,7 +8,7 @@ import pytest
 
 from caif import plugins
 from caif.config import RunConfig
-from caif.data import Completion
+from caif.data import Completion, Revision
 from caif.errors import CaifError
 from caif.plan import recipe_of
 from caif.run import Run
@@ -75,7 +75,91 @@ def test_best_of_one_is_refused(done: Done) -> None:
         done("best-of-n", "evaluate.best_of=1", sections=REWARD)
 
 
-@pytest.mark.parametrize(("recipe", "section"), [("dpo", "combine"), ("sl-cai", "generate"), ("best-of-n", "combine")])
+RL = """
+[rl]
+model = "tiny"
+steps = 2
+prompts_per_step = 2
+generations = 2
+max_tokens = 6
+truncated = "keep"
+rank = 2
+learning_rate = 0.01
+weights = { clarity = 2.0 }
+"""
+
+
+def test_rloo_takes_the_place_of_grpo(done: Done) -> None:
+    """TRL's RLOO is trained on the heads by name and weight; the reward it logs is their weighted sum."""
+    run = done("rloo", sections=REWARD + RL)
+    policy = stages(run)["rl"]
+    assert policy.by == "rloo"
+    assert policy.metrics["rewards"] == {"clarity": 2.0, "brevity": 1.0}
+    assert len(policy.metrics["steps"]) == 2
+    for step in policy.metrics["steps"]:
+        wanted = 2 * step["rewards/clarity/mean"] + step["rewards/brevity/mean"]
+        assert step["reward"] == pytest.approx(wanted, abs=1e-4)
+    assert "spread/clarity" in policy.metrics["steps"][-1]
+
+
+SAMPLE = """
+[sample]
+model = "tiny"
+samples = 3
+max_tokens = 8
+[sft]
+model = "tiny"
+rank = 2
+"""
+
+
+def test_rejection_sampling_tunes_on_the_best_answer(done: Done) -> None:
+    """What [sft] learns of each prompt is the sample that the reward model, asked again, scores highest."""
+    run = done("rejection-sampling", sections=REWARD + SAMPLE)
+    made = stages(run)
+    samples = [c for c in made["sample"].rows(Completion) if c.usable and c.prompt.split == "train"]
+    from caif.training.reward_model import RewardModel
+
+    model = RewardModel.load(made["reward"].model)
+    scale = [model.scale[name] for name in model.objectives]
+    scores = model.scores([c.prompt for c in samples], [c.text for c in samples])
+    totals = {(c.prompt.id, c.text): sum((float(x) - s["mean"]) / s["std"] for x, s in zip(row, scale, strict=True))
+              for c, row in zip(samples, scores, strict=True)}  # fmt: skip
+    rows = made["chosen"].rows(Revision)
+    assert rows
+    for row in rows:
+        of_prompt = [total for (prompt, _), total in totals.items() if prompt == row.prompt.id]
+        assert totals[row.prompt.id, row.final or ""] == pytest.approx(max(of_prompt))
+        assert totals[row.prompt.id, row.first] == pytest.approx(min(of_prompt))
+    assert made["sft"].metrics["rows"] == len(rows)
+    assert made["chosen"].metrics["gain"] > 0
+    assert "rl" in report(run)["left_out"]
+
+
+def test_rejection_sampling_wants_a_model_to_sample_from(done: Done) -> None:
+    """There is no tuned model before it is tuned."""
+    with pytest.raises(CaifError, match=r"name it: sample.model"):
+        done("rejection-sampling", sections=REWARD + SAMPLE.replace('model = "tiny"', "", 1))
+
+
+@pytest.mark.parametrize("key", ['aggregation="minimum"', "target_kl=1.0", "weights.clarity={linear=[[0,1],[5,2]]}"])
+def test_what_rloo_cannot_do_is_refused(done: Done, key: str) -> None:
+    """Keys of [rl] that would change nothing in silence."""
+    with pytest.raises(CaifError, match=r"rl\..*RLOO"):
+        done("rloo", f"rl.{key}", sections=REWARD + RL)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "section"),
+    [
+        ("dpo", "combine"),
+        ("kto", "combine"),
+        ("rloo", "combine"),
+        ("rejection-sampling", "sample"),
+        ("sl-cai", "generate"),
+        ("best-of-n", "combine"),
+    ],
+)
 def test_a_section_that_is_needed_is_named(recipe: str, section: str, tmp_path: Any) -> None:
     """A run file that lacks what the recipe needs is refused before anything is made."""
     given = RunConfig(name="x", constitution=tmp_path / "law.toml", prompts={"use": "none"}, recipe=recipe)  # type: ignore[arg-type]

@@ -1,0 +1,21 @@
+"""Recipes that train against rewards in another way than the main one."""
+
+from caif.recipes.parts import labelling, needing, tuning
+from caif.run import Run
+from caif.stages.evaluate import evaluate
+from caif.stages.report import report
+from caif.stages.reward import reward
+from caif.stages.rloo import rloo as train
+from caif.store import Artifact
+
+
+@needing("combine", "reward", "rl")
+def rloo(run: Run) -> Artifact | None:
+    """RLOO in the place of GRPO: the other answers' mean is the baseline, and the KL a part of the reward."""
+    c = run.config
+    law, asked, drafts, _, tuned = start = tuning(run)
+    said = labelling(run, start)
+    rewards = run.build(reward, said.mixture, cfg=c.reward)
+    policy = run.build(train, asked, tuned, rewards, cfg=c.rl, name="rl")
+    scores = run.build(evaluate, law, asked, drafts, tuned, policy, rewards, cfg=c.evaluate)
+    return run.build(report, *start, said.samples, *said.feedback, said.mixture, rewards, policy, scores, cfg=c.report)
