@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 from caif.data import Preference
 from caif.mixture.boilerplate import BUILT, refusals
 from caif.mixture.duplicates import chose_first
-from caif.mixture.keys import answers
+from caif.mixture.keys import BATCH, answers
 from caif.mixture.origins import joined_names, origins
-from caif.mixture.reading import ids
+from caif.mixture.reading import ids, upright
 from caif.mixture.rows import (
     Bools,
     Floats,
@@ -26,20 +26,24 @@ from caif.mixture.rows import (
     floats,
     named,
     numbered,
-    of_table,
     replaced,
     spans,
 )
 from caif.mixture.thumbs import DERIVED
 from caif.raters.features import ITEM
-from caif.raters.votes import Fused, Items, Thumbs, Votes, fuse
+from caif.raters.votes import Items, Thumbs, Votes, fuse
 
 FUSED = "fused"
 """The rater of a row that says what all labels together make likely."""
 
 
 class Together(NamedTuple):
-    """The fused rows, which thumbs are in them, and each row with the pairs and with the thumbs behind it."""
+    """The fused rows, which thumbs are in them, and each row with the pairs and with the thumbs behind it.
+
+    `rows` are the pairs themselves, of which the first about each thing is in and says what all say together: so their
+    texts are held once. Whether its chosen answer is the likelier one is left to the writing (`upright`); its id is that
+    of the row that is written.
+    """
 
     rows: Rows
     used: Bools
@@ -52,19 +56,33 @@ def fuse_rows(pairs: Rows, thumbs: Rows, about: Ints) -> Together:
 
     `about` numbers the comparisons under their objectives.
     """
-    place = np.flatnonzero(pairs.kept)
-    some = pairs.take(place)
-    _, shown, item = np.unique(about[place], return_index=True, return_inverse=True)
-    first = chose_first(some)
-    chosen, rejected, voted = _answers(some, thumbs)
+    places = np.flatnonzero(pairs.kept)
+    _, begins, thing = np.unique(about[places], return_index=True, return_inverse=True)
+    shown, item = places[begins], np.zeros(pairs.size, dtype=np.int64)
+    item[places] = thing
+    first = chose_first(pairs)
+    chosen, rejected, voted = _answers(pairs, thumbs)
     a, b = np.where(first, chosen, rejected)[shown], np.where(first, rejected, chosen)[shown]
-    shows = some.take(shown)
-    items = Items(a, b, features(*shows.answers) * np.where(first[shown], 1.0, -1.0)[:, None])
+    items = Items(a, b, (features(*pairs.answers) * np.where(first, 1.0, -1.0)[:, None])[shown])
     bears = np.isin(voted, np.concatenate([a, b])) & thumbs.kept
-    found = fuse(_votes(some, item, first), items, _thumbs(thumbs, voted, bears))
-    bearing = _bearing(a, b, voted, bears)
-    table = _table(shows, first[shown], found, _about(some, thumbs, item, bearing, len(shown)))
-    return Together(of_table(Preference, table), bears, (item, place), bearing)
+    found = fuse(_votes(pairs, item, first), items, _thumbs(thumbs, voted, bears))
+    behind, bearing = (item[places], places), _bearing(a, b, voted, bears)
+    likely, weight = np.where(first, found.p[item], 1 - found.p[item]), np.asarray(found.weight[item], dtype=np.float64)
+    rows = _said(pairs, shown, likely, weight, _about(pairs, thumbs, behind, bearing, item))
+    return Together(rows, bears, (shown[behind[0]], places), (shown[bearing[0]], bearing[1]))
+
+
+def _said(pairs: Rows, shown: Ints, probability: Floats, weight: Floats, about: dict[str, Any]) -> Rows:
+    """Return the pairs of which those that are shown say what all say together."""
+    table = replaced(pairs.table, probability=probability, weight=weight, rater=FUSED, resolution="", **about)
+    kept = np.zeros(pairs.size, dtype=bool)
+    kept[shown] = True
+    names, start = np.full(pairs.size, "", dtype=object), 0
+    for batch in table.to_batches(max_chunksize=BATCH):
+        here = np.flatnonzero(kept[start : start + batch.num_rows])
+        names[start + here] = ids(Preference, upright(batch.take(pa.array(here))))
+        start += batch.num_rows
+    return Rows(Preference, replaced(table, id=pa.array(names, pa.large_string())), weight, kept)
 
 
 def _answers(pairs: Rows, thumbs: Rows) -> tuple[Ints, Ints, Ints]:
@@ -84,7 +102,7 @@ def features(a: pa.ChunkedArray, b: pa.ChunkedArray) -> Floats:
     """Return what sources may be biased by, of each answer a against b: `caif.raters.features.style`, all at once."""
 
     def logs(counts: pa.ChunkedArray) -> Floats:
-        return np.log1p(counts.to_numpy().astype(np.float64))
+        return np.asarray(np.log1p(counts.to_numpy().astype(np.float64)))
 
     lists = [logs(pc.count_substring_regex(texts, f"(?m){ITEM.pattern}")) for texts in (a, b)]
     lengths = [logs(pc.utf8_length(texts)) for texts in (a, b)]
@@ -105,9 +123,9 @@ def _votes(pairs: Rows, item: Ints, first: Bools) -> Votes:
     built = np.asarray(pc.or_(pc.not_equal(principle, ""), pc.equal(rater, BUILT)).to_numpy(), dtype=bool)
     place = pc.index_in(pairs.column("origin", "order"), pa.array(["second", "", "first"], pa.large_string()))
     stood = np.nan_to_num(place.to_numpy(), nan=1.0) - 1
-    label = np.asarray(pc.not_equal(rater, DERIVED).to_numpy(), dtype=bool)
+    label = pairs.kept & np.asarray(pc.not_equal(rater, DERIVED).to_numpy(), dtype=bool)
     weight = np.where(pc.equal(principle, "").to_numpy(), pairs.weight, _multiplied(pairs))
-    people = frozenset(name for n, name in enumerate(names) if not built[sources == n].any())
+    people = frozenset(name for n, name in enumerate(names) if not built[(sources == n) & pairs.kept].any())
     return Votes(
         item=item[label], rater=voices[label], source=sources[label], p=np.where(first, said, 1 - said)[label],
         weight=weight[label], order=np.where(first, stood, -stood)[label].astype(np.int64),
@@ -132,26 +150,20 @@ def _thumbs(thumbs: Rows, answer: Ints, bears: Bools) -> Thumbs | None:
     return Thumbs(answer[bears], voices, sources, up, some.weight, tuple(raters), tuple(names))
 
 
-def _about(pairs: Rows, thumbs: Rows, item: Ints, bearing: Links, count: int) -> dict[str, Any]:
-    """Return what each row says of where it comes from: the names of all that is behind it, and what labels cost."""
-    label = np.flatnonzero(pc.not_equal(pairs.column("rater"), DERIVED).to_numpy())
+def _about(pairs: Rows, thumbs: Rows, behind: Links, bearing: Links, item: Ints) -> dict[str, Any]:
+    """Return what each row says of where it comes from: the names of all that is behind its thing, and what labels cost."""
+    count, thing = int(item.max(initial=-1)) + 1, pa.array(item)
+    label = np.asarray(pc.not_equal(pairs.column("rater"), DERIVED).to_numpy(), dtype=bool)[behind[1]]
     sources = _one([pairs.column("source"), thumbs.column("source")])
-    everyone = np.concatenate([item[label], bearing[0]]), np.concatenate([label, pairs.size + bearing[1]])
-    behind = item, np.arange(pairs.size)
+    everyone = (
+        np.concatenate([behind[0][label], bearing[0]]),
+        np.concatenate([behind[1][label], pairs.size + bearing[1]]),
+    )
     return {
-        "source": joined_names(sources, everyone, count), "principle": joined_names(pairs.column("principle"), behind, count),
-        "origin": origins(pairs, behind, count),
-    }  # fmt: skip
-
-
-def _table(shown: Rows, first: Bools, found: Fused, about: dict[str, Any]) -> pa.Table:
-    chosen, rejected = shown.answers
-    turned = pa.array((found.p >= 0.5) != first)
-    table = replaced(
-        shown.table, chosen=pc.if_else(turned, rejected, chosen), rejected=pc.if_else(turned, chosen, rejected),
-        probability=np.maximum(found.p, 1 - found.p), weight=found.weight, rater=FUSED, resolution="", **about,
-    )  # fmt: skip
-    return replaced(table, id=ids(Preference, table))
+        "source": joined_names(sources, everyone, count).take(thing),
+        "principle": joined_names(pairs.column("principle"), behind, count).take(thing),
+        "origin": origins(pairs, behind, count).take(thing),
+    }
 
 
 def _bearing(a: Ints, b: Ints, voted: Ints, bears: Bools) -> Links:

@@ -30,12 +30,11 @@ LARGE = 0.5
 
 
 class Step(NamedTuple):
-    """The rows, and which of them are no longer in because other rows were made of them."""
+    """The rows as they are now, and what was said: the same rows before others were made of them."""
 
     pairs: Rows
     thumbs: Rows
-    used_pairs: Bools
-    used_thumbs: Bools
+    said: tuple[Rows, Rows]
 
 
 class Mixture(NamedTuple):
@@ -57,20 +56,14 @@ def mix(
     sources: Sequence[Artifact], asked: Iterable[Prompt], cfg: Combine, seed: int, tally: Tally, tell: Tell
 ) -> Mixture:
     """Return the mixture of all sources."""
-    pairs, thumbs = (gathered(sources, kind, cfg, seed, tally) for kind in (Preference, Rating))
-    _warn_of_one_way(thumbs, tell)
-    pairs, thumbs = without_refusals(pairs, thumbs, cfg, tally)
-    pairs, thumbs = without_evaluation((pairs, thumbs), cfg, tally)
-    step = paired(pairs, thumbs, cfg, tally)
-    step = settled(step, cfg, tally)
+    step = settled(paired(cleaned(sources, cfg, seed, tally, tell), cfg, tally), cfg, tally)  # which lets the texts go
     pairs, near = without_near(step.pairs, cfg, tally)
     pairs = tally.leave(
         pairs, shares.over_limit(pairs, _prompts(pairs), cfg.per_prompt, seed), "over the limit of pairs a prompt"
     )
     pairs = shares.balanced(pairs) if cfg.balanced else pairs
     parts = pairs, step.thumbs
-    alive = pairs.kept | step.used_pairs, step.thumbs.kept | step.used_thumbs
-    split = sides(parts, alive, near, asked, cfg.split_by, cfg.heldout, seed)
+    split = sides(step.said, near, asked, cfg.split_by, cfg.heldout, seed)
     if split.largest > LARGE and len(cfg.split_by) > 1:
         by = ", ".join(cfg.split_by)
         tell.warn(f"combine: {split.largest:.0%} of the rows hang together by {by} and are on one side; split by less")
@@ -88,6 +81,13 @@ def gathered(sources: Sequence[Artifact], kind: type[Row], cfg: Combine, seed: i
             rows = tally.leave(rows, shares.over_cap(rows, cap, seed), f"over the cap of {source.stage}")
         found.append(rows.weighing(rows.weight * cfg.weights.get(source.stage, 1.0)))
     return joined(found)
+
+
+def cleaned(sources: Sequence[Artifact], cfg: Combine, seed: int, tally: Tally, tell: Tell) -> tuple[Rows, Rows]:
+    """Return all sources' pairs and thumbs without what must not be learned from."""
+    pairs, thumbs = (gathered(sources, kind, cfg, seed, tally) for kind in (Preference, Rating))
+    _warn_of_one_way(thumbs, tell)
+    return without_evaluation(without_refusals(pairs, thumbs, cfg, tally), cfg, tally)
 
 
 def without_refusals(pairs: Rows, thumbs: Rows, cfg: Combine, tally: Tally) -> tuple[Rows, Rows]:
@@ -111,8 +111,9 @@ def without_evaluation(parts: tuple[Rows, Rows], cfg: Combine, tally: Tally) -> 
     return found[0], found[1]
 
 
-def paired(pairs: Rows, thumbs: Rows, cfg: Combine, tally: Tally) -> Step:
+def paired(parts: tuple[Rows, Rows], cfg: Combine, tally: Tally) -> Step:
     """Return the rows with pairs made of thumbs, and with one of each that was said twice."""
+    pairs, thumbs = parts
     made = pair_thumbs(thumbs, cfg.per_prompt)
     tally.came_from(made.pairs, thumbs, made.links, "pair of thumbs")
     tally.told(thumbs, made.used, "thumbs in pairs")
@@ -123,7 +124,8 @@ def paired(pairs: Rows, thumbs: Rows, cfg: Combine, tally: Tally) -> Step:
         tally.told(rows, doubled, "duplicate merged")
         tally.told(rows, adding, "same label of another record: weights added")
         found.append(rows)
-    return Step(found[0], found[1], np.zeros(found[0].size, dtype=bool), made.used)
+    said = replace(found[1], kept=found[1].kept | made.used)
+    return Step(found[0], found[1], (found[0], said))
 
 
 def settled(step: Step, cfg: Combine, tally: Tally) -> Step:
@@ -133,20 +135,17 @@ def settled(step: Step, cfg: Combine, tally: Tally) -> Step:
     pairs, thumbs = step.pairs, step.thumbs
     about = crossed(numbered(comparisons(pairs)), numbered(pairs.column("objective")))
     if cfg.contradictions == "set_aside":
-        gone = contradictory(pairs, about)
-        return step._replace(pairs=tally.leave(pairs, gone, "labels of one comparison contradict each other"))
+        pairs = tally.leave(pairs, contradictory(pairs, about), "labels of one comparison contradict each other")
+        return Step(pairs, thumbs, (pairs, step.said[1]))
     if not pairs.kept.any():
         return step
-    thumbs = replace(thumbs, kept=thumbs.kept | step.used_thumbs)  # a pair made of thumbs is no label: they are
-    one = fuse_rows(pairs, thumbs, about)
+    speaking = replace(thumbs, kept=step.said[1].kept)  # a pair made of thumbs is no label: they are
+    one = fuse_rows(pairs, speaking, about)
     tally.came_from(one.rows, pairs, one.pairs, "fused")
     tally.came_from(one.rows, thumbs, one.thumbs, "fused")
     tally.told(pairs, pairs.kept, "pairs fused")
     tally.told(thumbs, one.used, "thumbs fused")
-    used = np.concatenate([pairs.kept, np.zeros(one.rows.size, dtype=bool)])
-    return Step(
-        joined([pairs.without(pairs.kept), one.rows]), thumbs.without(one.used), used, step.used_thumbs | one.used
-    )
+    return Step(one.rows, thumbs.without(one.used), step.said)
 
 
 def without_near(pairs: Rows, cfg: Combine, tally: Tally) -> tuple[Rows, list[Links]]:

@@ -104,5 +104,7 @@ def upright(batch: pa.RecordBatch) -> pa.RecordBatch:
     columns["rejected"] = pc.if_else(turned, chosen, rejected)
     columns["probability"] = pc.if_else(turned, pc.subtract(1.0, probability), probability)
     fresh = pa.RecordBatch.from_pydict(columns, schema=batch.schema)
-    columns["id"] = pc.replace_with_mask(columns["id"], turned, pa.array(ids(Preference, fresh.filter(turned))))
+    columns["id"] = pc.replace_with_mask(
+        columns["id"], turned, pa.array(ids(Preference, fresh.filter(turned)), columns["id"].type)
+    )
     return pa.RecordBatch.from_pydict(columns, schema=batch.schema)

@@ -25,19 +25,18 @@ class Sides(NamedTuple):
 
 
 def sides(
-    parts: Sequence[Rows], alive: Sequence[Bools], near: Sequence[Links], asked: Iterable[Prompt],
-    by: Sequence[str], share: float, seed: int,
+    parts: Sequence[Rows], near: Sequence[Links], asked: Iterable[Prompt], by: Sequence[str], share: float, seed: int
 ) -> Sides:  # fmt: skip
     """Return the side of every row of every part.
 
     A row belongs with all that begin as it does; where `by` says so, with those of its product's conversation and of its
-    rater too; and with its near-duplicates (`near`, by part). Only rows that are `alive` link others. A group is held out
+    rater too; and with its near-duplicates (`near`, by part). Only rows that are in link others. A group is held out
     if the run holds out any of its prompts, and of all others by a draw that depends on how its conversations begin.
     """
     keys = pa.chunked_array([chunk for rows in parts for chunk in openings(rows).chunks], KEY)
     opening = numbered(keys)
     many = int(opening.max(initial=-1)) + 1
-    live = np.concatenate(alive)
+    live = np.concatenate([rows.kept for rows in parts])
     start = np.cumsum([0, *(rows.size for rows in parts)])
     links = [(opening[start[n] + one], opening[start[n] + other]) for n, (one, other) in enumerate(near)]
     size = many

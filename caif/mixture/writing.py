@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from caif.mixture.reading import BATCH, ids
+from caif.data import Preference
+from caif.mixture.reading import BATCH, ids, upright
 from caif.mixture.rows import Bools, Rows, replaced
 from caif.tables import PART, schema_of
 
@@ -32,6 +33,8 @@ def _settled(rows: Rows, heldout: Bools, renamed: Renamed) -> Iterator[pa.Table]
         here = slice(n, n + BATCH)
         places = np.flatnonzero(rows.kept[here])
         batch = rows.table.slice(n, BATCH).take(pa.array(places)).cast(schema_of(rows.kind)).combine_chunks()
+        if rows.kind is Preference:
+            batch = pa.Table.from_batches(map(upright, batch.to_batches()), batch.schema)
         weight = rows.weight[here][places]
         moved = np.flatnonzero(weight != batch["weight"].to_numpy())
         prompts = _on_sides(batch["prompt"].combine_chunks(), heldout[here][places])

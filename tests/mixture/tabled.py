@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from caif.content import Row
 from caif.data import Preference, Prompt, Rating
+from caif.mixture.reading import upright
 from caif.mixture.rows import Rows, of_table
 from caif.tables import schema_of
 
@@ -19,11 +20,11 @@ def tabled(rows: Sequence[Row], kind: type[Row]) -> Rows:
 
 
 def listed(rows: Rows) -> list[Any]:
-    """Return the rows that are in, checked as they are read from disk, with the weights they have now."""
-    found = [rows.kind.model_validate(row) for row in rows.table.cast(schema_of(rows.kind)).to_pylist()]
-    return [
-        row.but(weight=float(weight)) for row, weight, kept in zip(found, rows.weight, rows.kept, strict=True) if kept
-    ]
+    """Return the rows that are in as they are written, checked as they are read from disk, with the weights they have now."""
+    table = rows.table.filter(pa.array(rows.kept)).cast(schema_of(rows.kind))
+    batches = [upright(batch) if rows.kind is Preference else batch for batch in table.to_batches()]
+    found = [rows.kind.model_validate(row) for batch in batches for row in batch.to_pylist()]
+    return [row.but(weight=float(weight)) for row, weight in zip(found, rows.weight[rows.kept], strict=True)]
 
 
 def pair(chosen: str = "x", rejected: str = "y", prompt: Prompt | str = Q, **fields: Any) -> Preference:
