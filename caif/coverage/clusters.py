@@ -1,13 +1,13 @@
 """Groups of rows that lie together, and their most typical members: what a person looks at to decide what to label."""
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
 from caif.coverage.distances import squared
 from caif.coverage.space import Floats
 
 TURNS = 50
-Whole = npt.NDArray[np.int64]
+Whole = NDArray[np.int64]
 
 
 def k_means(rows: Floats, k: int, seed: int) -> tuple[Floats, Whole]:

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
 from caif.coverage.overlap import overlap
 from caif.coverage.reference import ENOUGH, Reference
@@ -17,27 +17,27 @@ AT_MOST = 400
 
 
 class Compared(NamedTuple):
-    """All rows of both sides as they lie in the space, what is known of each asked one, and the numbers to report."""
+    """All rows of both sides as they lie in the space, and what is known of each asked one."""
 
     reference: Floats
     asked: Floats
-    known: npt.NDArray[np.bool_]
+    known: NDArray[np.bool_]
     """Which asked texts stand in the reward model's data word for word. They cannot be outside, and are not tested."""
     neighbours: Floats
     beyond: Floats
-    numbers: dict[str, Any]
 
     @property
-    def outside(self) -> npt.NDArray[np.bool_]:
+    def outside(self) -> NDArray[np.bool_]:
         """Which asked texts are new and further from their neighbours than the limit."""
         return ~self.known & (self.neighbours > 1)
 
 
 class Checked(NamedTuple):
-    """What was found, and the yardstick that it was found by."""
+    """The yardstick, where all rows lie by it, and the numbers to report."""
 
     yardstick: Reference
     found: Compared
+    numbers: dict[str, Any]
 
 
 def checked(reference: Side, asked: Side, seed: int) -> Checked | None:
@@ -45,30 +45,34 @@ def checked(reference: Side, asked: Side, seed: int) -> Checked | None:
     yardstick = Reference.of(reference, seed)
     if yardstick is None or not len(asked.keys):
         return None
-    return Checked(yardstick, compared(yardstick, reference, asked, seed))
+    found = _compared(yardstick, reference, asked)
+    return Checked(yardstick, found, {**_shares(found, reference, asked), **_tests(found, reference, asked, seed)})
 
 
-def compared(yardstick: Reference, reference: Side, asked: Side, seed: int) -> Compared:
-    """Compare two sides. A share's interval is over texts; tests are None where fewer than `ENOUGH` texts are new."""
-    theirs, ours = yardstick.put(reference), yardstick.put(asked)
-    stored = set(reference.keys)
+def _compared(yardstick: Reference, reference: Side, asked: Side) -> Compared:
+    rows, stored = yardstick.put(asked), set(reference.keys)
     known = np.array([key in stored for key in asked.keys], dtype=bool)
-    neighbours, beyond = yardstick.neighbours(ours), yardstick.beyond(ours)
-    found = Compared(theirs, ours, known, neighbours, beyond, {})
-    overlapping = overlap(theirs, ours)
-    n = len(known)
-    found.numbers.update(
-        reference=len(theirs), asked=n, known=int(known.sum()),
-        outside=share(int(found.outside.sum()), n), beyond=share(int((~known & (beyond > 0)).sum()), n),
-        overlap=overlapping._asdict() if overlapping else None,
-        unasked=share((1 - overlapping.recall) * len(theirs), len(theirs)) if overlapping else None,
-        tokens=[float(reference.lengths.mean()), float(asked.lengths.mean())],
-        **_tests(found, reference, asked, seed),
-    )  # fmt: skip
-    return found
+    return Compared(yardstick.put(reference), rows, known, yardstick.neighbours(rows), yardstick.beyond(rows))
+
+
+def _shares(found: Compared, reference: Side, asked: Side) -> dict[str, Any]:
+    """Return sizes, and the shares with intervals over texts; `tokens` are mean lengths."""
+    n, m = len(found.asked), len(found.reference)
+    overlapping = overlap(found.reference, found.asked)
+    return {
+        "reference": m,
+        "asked": n,
+        "known": int(found.known.sum()),
+        "outside": share(int(found.outside.sum()), n),
+        "beyond": share(int((~found.known & (found.beyond > 0)).sum()), n),
+        "overlap": overlapping._asdict() if overlapping else None,
+        "unasked": share((1 - overlapping.recall) * m, m) if overlapping else None,
+        "tokens": [float(reference.lengths.mean()), float(asked.lengths.mean())],
+    }
 
 
 def _tests(found: Compared, reference: Side, asked: Side, seed: int) -> dict[str, Any]:
+    """Return both tests of the new texts; None where they are fewer than `ENOUGH`."""
     new = np.flatnonzero(~found.known)
     if len(new) < ENOUGH:
         return {"mmd": None, "c2st": None}
@@ -79,7 +83,7 @@ def _tests(found: Compared, reference: Side, asked: Side, seed: int) -> dict[str
     return {"mmd": _told(mmd(*rows, seed)), "c2st": _told(c2st(*rows, groups, seed))}
 
 
-def _some(numbers: npt.NDArray[np.int64], dice: np.random.Generator) -> npt.NDArray[np.int64]:
+def _some(numbers: NDArray[np.int64], dice: np.random.Generator) -> NDArray[np.int64]:
     return np.sort(dice.permutation(numbers)[:AT_MOST])
 
 

@@ -4,11 +4,11 @@ import hashlib
 from collections.abc import Iterable
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
 RUN = 3
 """How many words make a run."""
-Hashes = npt.NDArray[np.uint64]
+Hashes = NDArray[np.uint64]
 
 
 def runs_of(texts: Iterable[str]) -> Hashes:

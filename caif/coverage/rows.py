@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple, Self
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
 from caif.content import Row
 from caif.coverage.space import Floats
@@ -19,13 +19,13 @@ class Side(NamedTuple):
     features: Floats
     lengths: Floats
 
-    def part(self, chosen: npt.NDArray[np.bool_]) -> Self:
+    def part(self, chosen: NDArray[np.bool_]) -> Self:
         """Return the texts that a mask picks."""
         numbers = np.flatnonzero(chosen).tolist()
         keys, groups = ([names[n] for n in numbers] for names in (self.keys, self.groups))
         return self._replace(keys=keys, groups=groups, features=self.features[chosen], lengths=self.lengths[chosen])
 
-    def of(self, groups: set[str]) -> npt.NDArray[np.bool_]:
+    def of(self, groups: set[str]) -> NDArray[np.bool_]:
         """Return which texts belong to these prompts."""
         return np.array([group in groups for group in self.groups], dtype=bool)
 

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
 from caif.coverage.distances import squared
 from caif.coverage.space import Floats
 
 DRAWS, FOLDS, RIDGE = 500, 5, 1.0
-Whole = npt.NDArray[np.int64]
+Whole = NDArray[np.int64]
 
 
 class Shift(NamedTuple):
@@ -96,7 +96,7 @@ def _folds(label: Floats, group: Whole, dice: np.random.Generator) -> Whole:
     return fold[group]
 
 
-def _unseen(rows: Floats, labels: Floats, left_out: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
+def _unseen(rows: Floats, labels: Floats, left_out: NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """Return the scores of the rows left out, a column a labelling, by ridge regression on the others, and their labels.
 
     Which labels there are changes the right-hand side alone, so all permutations are solved at once.

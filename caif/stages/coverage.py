@@ -11,6 +11,7 @@ from caif.coverage.monitor import Known, off_scale
 from caif.coverage.novelty import novelty
 from caif.coverage.proposals import Text, unasked, unlabelled
 from caif.coverage.rows import Covered
+from caif.coverage.space import Floats
 from caif.data import Preference, Prompt, Rating
 from caif.errors import FAILED, CaifError
 from caif.hookspecs import Params, Request
@@ -25,6 +26,8 @@ SHOWN = 300
 """Characters of a text in the lists of what to label next."""
 
 Answer = tuple[Prompt, str]
+Rewarded = tuple[Sequence[Answer], Floats]
+"""Answers, and their rewards [answers, heads]."""
 T = TypeVar("T")
 
 
@@ -54,30 +57,39 @@ def coverage(
     of_told, of_new = answer_side(model, heard, told), answer_side(model, heard, new)
     asking, writing = checked(of_theirs, of_ours, work.seed), checked(of_told.side, of_new.side, work.seed)
     work.write([*_rows("prompt", [(p, "") for p in ours], asking), *_rows("answer", new, writing)], Covered)
-    texts, answers = [text for _, text in told], [text for _, text in new]
-    found: dict[str, Any] = {"prompts": None, "written": None}
-    if asking is not None:
-        next_asked = unasked(asking.found, [_text(p) for p in theirs], work.seed)
-        next_told = unlabelled(asking.found, [_text(p) for p in ours], work.seed)
-        found["prompts"] = {**asking.found.numbers, "unlabelled": next_told, "asked_nothing_like": next_asked}
-    if writing is not None:
-        known = Known.of(writing.yardstick, texts, of_told.rewards)
-        known.save(work.draft.model)
-        off = off_scale(known.scale, of_new.rewards).sum(axis=0)
-        found["written"] = {
-            **writing.found.numbers,
-            "unlabelled": unlabelled(writing.found, [_text(*row) for row in new], work.seed),
-            "off_scale": {name: share(n, len(new)) for name, n in zip(model.objectives, off.tolist(), strict=True)},
-            "refusals": {"labelled": _refusals(texts), "new": _refusals(answers)},
-            "novelty": _mean([novelty(known.runs, text) for text in answers]),
-        }
-    return _judged(work, found, cfg)
+    return _judged(work, cfg, {
+        "prompts": asking and _of_prompts(asking, theirs, ours, work.seed),
+        "written": writing and _of_answers(work, writing, model.objectives, (told, of_told.rewards), (new, of_new.rewards)),
+    })  # fmt: skip
 
 
 coverage.version = 1
 
 
-def _judged(work: Work, found: dict[str, Any], cfg: Coverage) -> dict[str, Any]:
+def _of_prompts(check: Checked, theirs: Sequence[Prompt], ours: Sequence[Prompt], seed: int) -> dict[str, Any]:
+    return {
+        **check.numbers,
+        "unlabelled": unlabelled(check.found, [_text(p) for p in ours], seed),
+        "asked_nothing_like": unasked(check.found, [_text(p) for p in theirs], seed),
+    }
+
+
+def _of_answers(work: Work, check: Checked, heads: Sequence[str], told: Rewarded, new: Rewarded) -> dict[str, Any]:
+    """Keep what RL's steps are measured by, and measure the new answers by it."""
+    texts, answers = ([text for _, text in rows] for rows, _ in (told, new))
+    known = Known.of(check.yardstick, texts, told[1])
+    known.save(work.draft.model)
+    off = off_scale(known.scale, new[1]).sum(axis=0).tolist()
+    return {
+        **check.numbers,
+        "unlabelled": unlabelled(check.found, [_text(*row) for row in new[0]], work.seed),
+        "off_scale": {name: share(n, len(answers)) for name, n in zip(heads, off, strict=True)},
+        "refusals": {"labelled": _refusals(texts), "new": _refusals(answers)},
+        "novelty": _mean([novelty(known.runs, text) for text in answers]),
+    }
+
+
+def _judged(work: Work, cfg: Coverage, found: dict[str, Any]) -> dict[str, Any]:
     """Return what was found with the findings that follow from it, and say what is wrong."""
     asking, writing = found["prompts"] or {}, found["written"] or {}
     scales = list((writing.get("off_scale") or {}).values())

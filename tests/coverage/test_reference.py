@@ -81,7 +81,7 @@ def test_what_is_known_word_for_word_is_neither_outside_nor_tested() -> None:
     )  # fmt: skip
     found = checked(known, both, 0)
     assert found is not None
-    numbers = found.found.numbers
+    numbers = found.numbers
     assert (numbers["reference"], numbers["asked"], numbers["known"]) == (200, 100, 50)
     assert numbers["outside"]["mean"] == pytest.approx(0.5, abs=0.03)
     assert not found.found.outside[:50].any()
@@ -90,8 +90,8 @@ def test_what_is_known_word_for_word_is_neither_outside_nor_tested() -> None:
     assert numbers["overlap"]["precision"] == pytest.approx(0.5, abs=0.1)
     only_known = checked(known, known.part(np.arange(200) < 40), 0)
     assert only_known is not None
-    assert only_known.found.numbers["mmd"] is only_known.found.numbers["c2st"] is None
-    assert only_known.found.numbers["outside"]["mean"] == 0
+    assert only_known.numbers["mmd"] is only_known.numbers["c2st"] is None
+    assert only_known.numbers["outside"]["mean"] == 0
 
 
 def test_what_to_label_next_is_named_by_its_typical_members() -> None:
