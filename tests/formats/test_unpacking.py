@@ -105,6 +105,7 @@ def test_a_broken_packed_file_is_an_error_with_its_name(write, pack, damage):
         (gzip.compress(zstd(GOOD)), "unpacks to a zstd file"),
         (zstd(b"PK\x03\x04 and so on"), "unpacks to a zip archive"),
     ],
+    ids=["zip", "xz", "gzip in gzip", "zstd in gzip", "zip in zstd"],
 )
 def test_archives_and_what_is_packed_twice_are_refused(write, content, says):
     """Nothing is unpacked in turn: each turn would have a cap of its own."""
