@@ -37,7 +37,8 @@ def constitutional(run: Run) -> Artifact | None:
     feedback = [run.build(collect, law, asked, samples, revised, tuned, cfg=source, name=source.label)
                 for source in c.feedback]
     mixture  = run.build(combine, asked, *feedback, cfg=c.combine)                   # AI labels + people
-    rewards  = run.build(trainer(run, reward, c.reward), mixture, cfg=c.reward)      # one head per objective
+    read     = [law] if c.reward and c.reward.instructed else []                     # a head may read the principles
+    rewards  = run.build(trainer(run, reward, c.reward), mixture, *read, cfg=c.reward)   # one head per objective
     covered  = run.build(coverage, asked, tuned, mixture, rewards, cfg=c.coverage)   # does that know what RL asks?
     policy   = run.build(trainer(run, rl, c.rl), asked, tuned, rewards, law, *filter(None, [covered]), cfg=c.rl)
     scores   = run.build(evaluate, law, asked, drafts, tuned, policy, rewards, cfg=c.evaluate)

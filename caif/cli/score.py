@@ -1,4 +1,4 @@
-"""The commands `caif score` and `caif bench reward`: what a reward model says of a file's answers, and what it is worth there."""
+"""The commands `caif score` and `caif bench reward`: what a reward model says of a file's answers, and its worth there."""
 
 import json
 from pathlib import Path
@@ -16,18 +16,20 @@ Model = Annotated[
     str, typer.Argument(metavar="MODEL", help="A run with a reward model, a reward model's folder, or hf:FOLDER.")
 ]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines or Parquet.")]
+Out = Annotated[Path | None, typer.Option(metavar="FILE", help="Where to write; else stdout.")]
 Reference = Annotated[
     str, typer.Option(metavar="hf:FOLDER", help="What DPO trained MODEL from: its implicit reward is scored.")
 ]
 Beta = Annotated[float, typer.Option(min=0, help="The beta that DPO was trained with.")]
 Objective = Annotated[str, typer.Option(metavar="NAME", help="Which head; by default all in deviations, added.")]
+Principle = Annotated[str, typer.Option(metavar="TEXT", help="By the head that reads principles: reward.instructed.")]
 UNREAD = "longer than the model reads"
 
 
 @guarded
 def score(
-    model: Model, file: File, *, out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to write; else stdout.")] = None,
-    reference: Reference = "", beta: Beta = 0.1, home: Home = HOME, debug: Debug = False,
+    model: Model, file: File, *, out: Out = None,
+    principle: Principle = "", reference: Reference = "", beta: Beta = 0.1, home: Home = HOME, debug: Debug = False,
 ) -> None:  # fmt: skip
     """Score every answer of a file: rows of `prompt` with `completion`, or with `chosen` and `rejected` (texts or lists).
 
@@ -38,11 +40,12 @@ def score(
     caif score quickstart answers.jsonl
     caif score hf:some-reward-model answers.jsonl --out scores.jsonl
     caif score hf:policy answers.jsonl --reference hf:base --beta 0.1
+    caif score run.toml answers.jsonl --principle "Choose the answer that is more honest about what it does not know."
     """
     from caif.store import write_text
     from caif.terminal import clean
 
-    names, cases, scores, rejected = _scored(model, file, reference, beta, home)
+    names, cases, scores, rejected = _scored(model, file, reference, beta, home, principle)
     rows = [
         {"id": case.id} | {name: [one and one[k] for one in own] for k, name in enumerate(names)}
         for case, own in zip(cases, scores, strict=True)
@@ -58,8 +61,8 @@ def score(
 
 @guarded
 def reward(
-    model: Model, file: File, *, objective: Objective = "", reference: Reference = "", beta: Beta = 0.1,
-    home: Home = HOME, as_json: AsJson = False, debug: Debug = False,
+    model: Model, file: File, *, objective: Objective = "", principle: Principle = "", reference: Reference = "",
+    beta: Beta = 0.1, home: Home = HOME, as_json: AsJson = False, debug: Debug = False,
 ) -> None:  # fmt: skip
     """Measure a reward model on a file in the format of RewardBench 1 or 2, by that benchmark's own rules.
 
@@ -75,7 +78,7 @@ def reward(
     from caif.rewardbench.rules import Judged, results
     from caif.terminal import line, table
 
-    names, cases, scores, rejected = _scored(model, file, reference, beta, home)
+    names, cases, scores, rejected = _scored(model, file, reference, beta, home, principle)
     if objective and objective not in names:
         raise CaifError(f"--objective: {model} has no head {objective!r}", nearest(objective, names))
     columns = [names.index(objective)] if objective else list(range(len(names)))
@@ -102,7 +105,7 @@ def reward(
 
 
 def _scored(
-    model: str, file: Path, reference: str, beta: float, home: Path
+    model: str, file: Path, reference: str, beta: float, home: Path, principle: str
 ) -> "tuple[tuple[str, ...], list[Case], list[list[list[float] | None]], dict[str, int]]":
     """Return the names of the scores, the file's cases with a row of scores an answer, and why rows were left out."""
     from collections import Counter
@@ -115,7 +118,7 @@ def _scored(
     read = list(read_cases(file))
     cases = [one for one in read if not isinstance(one, Rejected)]
     quiet()
-    found = scorer(_folder(model, home), _folder(reference, home) if reference else None, beta)
+    found = scorer(_folder(model, home), _folder(reference, home) if reference else None, beta, principle)
     flat = found.scores(
         [case.prompt for case in cases for _ in case.answers], [a for case in cases for a in case.answers]
     )
@@ -144,7 +147,7 @@ def _folder(named: str, home: Path) -> Path:
 
 
 def _deviations(scores: "list[list[list[float] | None]]", columns: list[int]) -> dict[int, float]:
-    """Return each head's deviation over all answers, so that heads count alike; 1 where there is one head or no difference."""
+    """Return each head's deviation over all answers, so that heads count alike; 1 for one head alone."""
     from statistics import pstdev
 
     rows = [row for own in scores for row in own if row is not None]

@@ -21,7 +21,8 @@ def best_of_n(run: Run) -> Artifact | None:
     c = run.config
     law, asked, drafts, _, tuned = start = tuning(run)
     said = labelling(run, start)
-    rewards = run.build(reward, said.mixture, cfg=c.reward)
+    read = [law] if c.reward and c.reward.instructed else []
+    rewards = run.build(reward, said.mixture, *read, cfg=c.reward)
     scores = run.build(evaluate, law, asked, drafts, tuned, None, rewards, cfg=c.evaluate)
     return run.build(report, *start, said.samples, *said.feedback, said.mixture, rewards, scores, cfg=c.report)
 

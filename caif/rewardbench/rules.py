@@ -43,7 +43,7 @@ def point(judged: Judged) -> float:
 
 
 class Gaps(NamedTuple):
-    """One case of the Ties subset: by how much the worst right answer beats the best wrong one, and how far right ones differ."""
+    """One case of the Ties subset: the worst right answer's lead over the best wrong one, the right ones' spread."""
 
     lead: float
     spread: float

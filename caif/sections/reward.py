@@ -38,6 +38,8 @@ class Reward(Frozen):
     caution: Weight = 0.5
     length_free: bool = False
     """Take from the scores what the length of an answer explains."""
+    instructed: bool = False
+    """Also a head that reads the principle: scores by the text of any principle, for `caif score --principle`."""
     gold: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """The share of training conversations kept for a second model, which says in the evaluation when best-of-n by the
     first one stops paying."""

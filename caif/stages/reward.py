@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caif.audit.bootstrap import interval, mean_by_prompt
@@ -9,6 +10,7 @@ from caif.audit.heldout import Scored, measured, people_agree
 from caif.audit.reward_card import DRAWS, reward_card
 from caif.audit.reward_write import write_reward_card
 from caif.config import Reward
+from caif.constitution import stored
 from caif.data import Preference, Rating
 from caif.errors import FAILED, CaifError
 from caif.models import resolve
@@ -19,12 +21,15 @@ from caif.store import Artifact
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from caif.training.examples import Example
+    from caif.training.examples import Example, Examples
     from caif.training.reward_model import RewardModel
 
 
-def reward(work: Work, mixture: Artifact, *, cfg: Reward) -> dict[str, Any]:
-    """Train and keep the reward model; return what it is worth by objective, source and principle."""
+def reward(work: Work, mixture: Artifact, law: Artifact | None = None, *, cfg: Reward) -> dict[str, Any]:
+    """Train and keep the reward model; return what it is worth by objective, source and principle.
+
+    The constitution is for a head that reads the principles (`reward.instructed`), and nothing else.
+    """
     work.models.release()
     from caif.training.examples import read_examples
     from caif.training.fitting import fit_model
@@ -53,6 +58,7 @@ def reward(work: Work, mixture: Artifact, *, cfg: Reward) -> dict[str, Any]:
         gold.save(work.draft.model / GOLD)
     model, scores = fit_model(trunk, found, cfg, work.seed, work.tell)
     model.save(work.draft.model)
+    instructed = _instructed(model, found, law, cfg, work.draft.model) if cfg.instructed else None
     heldout = [example for example in found.rows if example.heldout]
     headed = [example for example in heldout if example.row.objective in model.objectives]
     if len(headed) < len(heldout):
@@ -64,6 +70,7 @@ def reward(work: Work, mixture: Artifact, *, cfg: Reward) -> dict[str, Any]:
         spread=_spread(model, scores, found.rows), refusals=_refusals(model, scores, heldout, work.seed), people=people,
         seed=work.seed,
     )  # fmt: skip
+    card |= {"instructed": instructed} if instructed else {}
     write_reward_card(work.draft.folder, card | {"model": cfg.model.use})
     return {
         **told,
@@ -79,6 +86,23 @@ reward.version = 2
 
 REFUSED = 40
 """How many prompts are asked what a bare refusal would score."""
+
+
+def _instructed(
+    model: "RewardModel", found: "Examples", law: Artifact | None, cfg: Reward, folder: Path
+) -> dict[str, Any]:
+    """Fit and keep the head that reads the principle; return what it is worth."""
+    from caif.training.heads import Shape
+    from caif.training.instructed import fit_instructed
+
+    texts = {principle.id: principle.compare for principle in stored(law).principles} if law else {}
+    made = fit_instructed(model, found, texts, cfg.decay, Shape(cfg.centre, cfg.margin))
+    if made is None:
+        what = "reward.instructed: no two principles of the constitution have pairs to train on"
+        raise CaifError(what, "leave it out", code=FAILED)
+    head, worth = made
+    head.save(folder)
+    return worth
 
 
 def _scored(model: "RewardModel", scores: "Tensor", examples: Sequence["Example"]) -> list[Scored]:

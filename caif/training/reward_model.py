@@ -74,7 +74,7 @@ class RewardModel:
         return torch.einsum("nf,mfk->nmk", (features - self.mean) / self.std, self.weights)
 
     def joined(self, members: Tensor) -> Tensor:
-        """Return an ensemble's scores, [answers, objectives]: mean less caution times variance, or the least (2310.02743)."""
+        """Return an ensemble's scores, [answers, objectives]: mean - caution x variance, or the least (2310.02743)."""
         if members.shape[1] == 1:
             return members[:, 0]
         if self.facts["together"] == "worst":

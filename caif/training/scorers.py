@@ -17,6 +17,7 @@ from caif.errors import CaifError
 from caif.models.encode import inert
 from caif.models.local import device, load
 from caif.training.encoding import Encoded, encode, within
+from caif.training.instructed import FILE, Instructed, score_under
 from caif.training.reward_model import FACTS, RewardModel
 from caif.training.trunk import batches_by_length
 
@@ -35,10 +36,17 @@ class Scorer(NamedTuple):
     scores: Callable[[Sequence[Prompt], Sequence[str]], Scores]
 
 
-def scorer(folder: Path, reference: Path | None = None, beta: float = 0.1) -> Scorer:
-    """Return what scores answers in a folder: a policy against its reference if one is named, else what config.json says."""
+def scorer(folder: Path, reference: Path | None = None, beta: float = 0.1, principle: str = "") -> Scorer:
+    """Return what scores answers in a folder: a policy against its reference, or what its files say.
+
+    A principle's text is for caif's own models that have a head to read it.
+    """
+    if principle and not (folder / FILE).is_file():
+        raise CaifError(f"{folder}: has no head that reads principles", "train it with reward.instructed=true")
     if (folder / FACTS).is_file():
         model = RewardModel.load(folder)
+        if principle:
+            return Scorer(("principle",), partial(_under, model, Instructed.load(folder), principle))
         return Scorer(model.objectives, partial(_of_heads, model))
     if reference is not None:
         return Scorer(("implicit",), partial(_implicit, str(folder), str(reference), beta))
@@ -51,11 +59,19 @@ def scorer(folder: Path, reference: Path | None = None, beta: float = 0.1) -> Sc
     return Scorer(("reward",), partial(_classified, str(folder)))
 
 
+def _under(
+    model: RewardModel, head: Instructed, principle: str, prompts: Sequence[Prompt], answers: Sequence[str]
+) -> Scores:
+    encoded = [_fitting(model, p, a) for p, a in zip(prompts, answers, strict=True)]
+    return _filled(encoded, lambda rows: score_under(model, head, principle, rows)[:, None])
+
+
+def _fitting(model: RewardModel, prompt: Prompt, answer: str) -> Encoded | None:
+    return within(encode(model.trunk.tokenizer, prompt.chat, answer), model.max_length)
+
+
 def _of_heads(model: RewardModel, prompts: Sequence[Prompt], answers: Sequence[str]) -> Scores:
-    encoded = [
-        within(encode(model.trunk.tokenizer, p.chat, a), model.max_length)
-        for p, a in zip(prompts, answers, strict=True)
-    ]
+    encoded = [_fitting(model, p, a) for p, a in zip(prompts, answers, strict=True)]
     return _filled(encoded, lambda rows: model.read(model.trunk.all_features(rows)))
 
 
@@ -70,7 +86,7 @@ def _classified(folder: str, prompts: Sequence[Prompt], answers: Sequence[str]) 
         raise CaifError(f"{folder}: has {model.config.num_labels} labels", "a reward model has one")
     longest = getattr(model.config, "max_position_embeddings", LONGEST)
     rows = [_whole(tokenizer, prompt, answer) for prompt, answer in zip(prompts, answers, strict=True)]
-    # One at a time and without a padding token: a model whose padding is its end-of-turn token would else read the token before.
+    # One at a time, without a padding token: where that is the end-of-turn token, the token before would be read.
     model.config.pad_token_id = None
 
     def scored(some: Sequence[Encoded]) -> Tensor:
@@ -128,7 +144,7 @@ def _of_answers(model: Any, rows: Sequence[Encoded]) -> Tensor:
 
 
 def _filled(encoded: Sequence[Encoded | None], scored: Callable[[Sequence[Encoded]], Tensor]) -> Scores:
-    """Return a row of scores for everything that could be encoded, None for the rest; a score that is no number is an error."""
+    """Return a row of scores for everything that could be encoded, None for the rest; no number is an error."""
     rows = [one for one in encoded if one is not None]
     values = scored(rows) if rows else torch.zeros(0, 1)
     if not bool(values.isfinite().all()):
