@@ -7,8 +7,9 @@ BIN := $(VENV)/bin
 quickstart: $(VENV)/quickstart.done
 	$(BIN)/caif run quickstart
 
+# A worker a core, a file a worker at a time: fixtures are made once a file, and torch gets one thread each.
 test: $(VENV)/test.done
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
 
 slow: $(VENV)/test.done $(VENV)/quickstart.done
 	$(BIN)/python -m pytest -m slow
