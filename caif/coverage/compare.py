@@ -28,8 +28,8 @@ class Compared(NamedTuple):
 
     @property
     def outside(self) -> NDArray[np.bool_]:
-        """Which asked texts are new and further from their neighbours than the limit."""
-        return ~self.known & (self.neighbours > 1)
+        """Which asked texts are new and beyond the limit of one of both distances."""
+        return ~self.known & ((self.neighbours > 1) | (self.beyond > 0))
 
 
 class Checked(NamedTuple):

@@ -7,7 +7,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from caif.coverage.distances import to_neighbour
+from caif.coverage.distances import Gaussian
 from caif.coverage.novelty import Hashes, novelty, runs_of
 from caif.coverage.reference import Reference
 from caif.coverage.space import Floats, Space
@@ -21,22 +21,25 @@ SCALE_TAIL = 0.01
 class Known(NamedTuple):
     """What the reward model knows, as far as a step is measured by it. `scale` [2, heads] is the usual reward's ends."""
 
-    space: Space
-    cloud: Floats
-    limit: float
+    reference: Reference
     runs: Hashes
     scale: Floats
 
     @classmethod
     def of(cls, reference: Reference, texts: Sequence[str], scores: Floats) -> Self:
         """Take it from the reward model's training answers and their scores [answers, heads]."""
-        scale = np.quantile(scores, [SCALE_TAIL, 1 - SCALE_TAIL], axis=0)
-        return cls(reference.space, reference.cloud, reference.limit, runs_of(texts), scale)
+        return cls(reference, runs_of(texts), np.quantile(scores, [SCALE_TAIL, 1 - SCALE_TAIL], axis=0))
 
     def save(self, folder: Path) -> None:
-        """Write it."""
-        limit = np.array([self.limit])
-        tensors = {"cloud": self.cloud, "limit": limit, "runs": self.runs, "scale": self.scale, **self.space._asdict()}
+        """Write it. The covariance follows from the cloud, and is not written."""
+        space, cloud, limit, _, far = self.reference
+        tensors = {
+            "cloud": cloud,
+            "limits": np.array([limit, far]),
+            "runs": self.runs,
+            "scale": self.scale,
+            **space._asdict(),
+        }
         save_file({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, folder / FILE)
 
     @classmethod
@@ -45,8 +48,9 @@ class Known(NamedTuple):
         if not (folder / FILE).is_file():
             return None
         found = load_file(folder / FILE)
-        space = Space(found["line"], found["spread"])
-        return cls(space, found["cloud"], float(found["limit"][0]), found["runs"], found["scale"])
+        limit, far = found["limits"].tolist()
+        space, cloud = Space(found["line"], found["spread"]), found["cloud"]
+        return cls(Reference(space, cloud, limit, Gaussian.of(cloud), far), found["runs"], found["scale"])
 
 
 def monitor(
@@ -54,14 +58,15 @@ def monitor(
 ) -> dict[str, float]:
     """Return what a step's answers are like: one row of features and scores and a length in tokens each.
 
-    `outside` is the share beyond the limit, `distance` the median one as a part of it, `novelty` how many of an answer's
-    runs of words no training answer has, `refusals` the share that refuse, and `off_scale` the share with an unusual
-    reward in the worst head.
+    `outside` is the share beyond the limit of one of both distances, `distance` the median one to neighbours as a part
+    of its limit, `novelty` how many of an answer's runs of words no training answer has, `refusals` the share that
+    refuse, and `off_scale` the share with an unusual reward in the worst head.
     """
-    distance = to_neighbour(known.cloud, known.space.put(features, lengths)) / known.limit
+    rows = known.reference.space.put(features, lengths)
+    distance = known.reference.neighbours(rows)
     new = [part for text in answers if (part := novelty(known.runs, text)) is not None]
     found = {
-        "outside": float((distance > 1).mean()),
+        "outside": float(((distance > 1) | (known.reference.beyond(rows) > 0)).mean()),
         "distance": float(np.median(distance)),
         "refusals": float(np.mean([refuses(text) for text in answers])),
         "off_scale": float(off_scale(known.scale, scores).mean(axis=0).max()),

@@ -1,6 +1,7 @@
 """The reward model's data as a yardstick: a space, a cloud of its texts, and the distances at which others are outside.
 
-Limits come from prompts that neither space nor cloud was fitted to: taken from the fitted ones they would be too tight.
+Neighbours see a text that is far from all others, Mahalanobis' distance one that goes against how features hang together;
+in many dimensions each misses what the other finds, so a text is outside by either. Limits come from prompts that neither space nor cloud was fitted to: taken from the fitted ones they would be too tight.
 """
 
 import math
@@ -14,9 +15,9 @@ from caif.coverage.rows import Side
 from caif.coverage.space import Floats, Space
 
 TAIL = 0.05
-"""Share of the reward model's own kind that is outside by definition."""
+"""Share of the reward model's own kind that is outside at most, half of it by each distance."""
 ENOUGH = 20
-"""With fewer held-out texts no distance is passed by as few as `TAIL` of them."""
+"""With fewer held-out texts the largest of their distances is passed by more than `TAIL` of others."""
 
 
 class Reference(NamedTuple):
@@ -54,7 +55,7 @@ class Reference(NamedTuple):
         return self.gaussian.relative(rows) - self.far
 
 
-def passed_by(distances: Floats, share: float = TAIL) -> float:
+def passed_by(distances: Floats, share: float = TAIL / 2) -> float:
     """Return the distance that one more draw of the same kind passes with this probability at most."""
     place = math.ceil((len(distances) + 1) * (1 - share))
     return float(np.sort(distances)[min(place, len(distances)) - 1])

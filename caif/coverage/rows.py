@@ -33,7 +33,7 @@ class Side(NamedTuple):
 class Covered(Row):
     """A prompt of RL, or an answer that the policy wrote to it, and how far it lies from the reward model's data.
 
-    `neighbour` is its distance to neighbours as a part of the limit that 5 % of held-out reward data pass, `beyond` by how
+    `neighbour` is its distance to neighbours as a part of its limit, `beyond` by how
     much it passes Mahalanobis' limit. Both are None for what stands in that data word for word, which is `known`.
     """
 
@@ -47,5 +47,5 @@ class Covered(Row):
 
     @property
     def outside(self) -> bool:
-        """Whether it is further from its neighbours than the limit."""
-        return self.neighbour is not None and self.neighbour > 1
+        """Whether it is beyond the limit of one of both distances."""
+        return (self.neighbour or 0.0) > 1 or (self.beyond or 0.0) > 0

@@ -7,11 +7,11 @@ from caif.intervals import Estimate
 from caif.report.gather import Made
 
 SHARES = (
-    ("prompts", "outside", "RL’s prompts that are unlike the reward model’s, by their nearest neighbours"),
-    ("prompts", "beyond", "the same by Mahalanobis’ relative distance"),
+    ("prompts", "outside", "RL’s prompts that are unlike the reward model’s"),
+    ("prompts", "beyond", "of these, by Mahalanobis’ relative distance"),
     ("prompts", "unasked", "the reward model’s prompts that RL asks nothing like"),
-    ("written", "outside", "the policy’s answers that are unlike the labelled ones, by their nearest neighbours"),
-    ("written", "beyond", "the same by Mahalanobis’ relative distance"),
+    ("written", "outside", "the policy’s answers that are unlike the labelled ones"),
+    ("written", "beyond", "of these, by Mahalanobis’ relative distance"),
     ("written", "off_scale", "the policy’s answers with an unusual reward"),
 )
 TESTS = (("mmd", "maximum mean discrepancy"), ("c2st", "a classifier that tells both apart"))
