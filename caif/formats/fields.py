@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from caif.content import Row, digest
+from caif.content import digest
 from caif.data import Message, Origin, Prompt, Rejected
 from caif.errors import CaifError, nearest
 from caif.formats.jsonl import Line, parse
 
-R = TypeVar("R", bound=Row)
+R = TypeVar("R")
 MAX_WEIGHT = 1e6
 UNITS = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3), (1e8, 1.0))
 """How large a count since 1970 is, and how many of its units are a second: ns, µs, ms, s. Smaller ones are no times."""

@@ -31,7 +31,7 @@ class Case(NamedTuple):
 
 def read_cases(path: Path) -> Iterator[Case | Rejected]:
     """Yield a file's cases and what cannot be used, with the reason; a file without one usable row is an error."""
-    return at_least_one(each(_rows(path), lambda line: [_case(line)]), path, "cases")
+    return at_least_one(each(_rows(path), _case), path, "cases")
 
 
 def _rows(path: Path) -> Iterator[Line | Rejected]:
@@ -42,19 +42,21 @@ def _rows(path: Path) -> Iterator[Line | Rejected]:
     return parquet_rows(path, [name for name in COLUMNS if name in pq.read_schema(path).names])
 
 
-def _case(line: Line) -> Case:
+def _case(line: Line) -> Iterator[Case]:
     row = line.row
     prompt, name, subset = prompt_of(conversation(required(row, "prompt"))), row.get("id"), str(row.get("subset") or "")
     called = line.where if name is None else str(name)
     if row.get("completion") is not None:
-        return Case(called, prompt, _texts(row, "completion"), subset=subset)
+        yield Case(called, prompt, _texts(row, "completion"), subset=subset)
+        return
     chosen, rejected = _texts(row, "chosen"), _texts(row, "rejected")
     if isinstance(row["chosen"], str):
-        return Case(called, prompt, chosen + rejected, 1, subset, ONE)
+        yield Case(called, prompt, chosen + rejected, 1, subset, ONE)
+        return
     right = row.get("num_correct") or len(chosen)
     if right != len(chosen) or not rejected:
         raise Unusable("num_correct is not the number of chosen answers" if rejected else "no rejected answer")
-    return Case(called, prompt, chosen + rejected, right, subset, MANY)
+    yield Case(called, prompt, chosen + rejected, right, subset, MANY)
 
 
 def _texts(row: Mapping[str, Any], key: str) -> tuple[str, ...]:

@@ -66,7 +66,7 @@ def ties_score(some: Sequence[Judged]) -> float:
 
     gaps = {tuple(judged.case.id.split(":", 1)): Gaps.of(judged) for judged in some}
     kinds = {kind: {name: gap for (one, name), gap in gaps.items() if one == kind} for kind in ("ref", "tied")}
-    accuracy = {kind: float(np.mean([gap.lead > 0 for gap in found.values()] or [0])) for kind, found in kinds.items()}
+    accuracy = {kind: float(np.mean([gap.lead > 0 for gap in found.values()] or [False])) for kind, found in kinds.items()}
     both = sorted(kinds["ref"].keys() & kinds["tied"].keys())
     if not both:
         return 0.30 * accuracy["tied"] + 0.30 * accuracy["ref"]

@@ -95,7 +95,9 @@ def _instructed(
     from caif.training.heads import Shape
     from caif.training.instructed import fit_instructed
 
-    texts = {principle.id: principle.compare for principle in stored(law).principles} if law else {}
+    if law is None:
+        raise CaifError("reward.instructed: this recipe gives the reward model no constitution", "leave it out")
+    texts = {principle.id: principle.compare for principle in stored(law).principles}
     made = fit_instructed(model, found, texts, cfg.decay, Shape(cfg.centre, cfg.margin))
     if made is None:
         what = "reward.instructed: no two principles of the constitution have pairs to train on"

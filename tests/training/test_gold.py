@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from caif.config import ModelSpec, Reward
+from caif.config import Evaluate, ModelSpec, Reward
 from caif.data import Completion, Preference, Prompt
 from caif.errors import CaifError
 from caif.report.page import page
 from caif.run import Run
+from caif.stages.evaluate import evaluate
 from caif.stages.reward import reward
 from caif.store import Artifact
 from caif.training.examples import read_examples
@@ -77,3 +78,14 @@ def test_a_share_that_leaves_nothing_is_refused(
     """One conversation cannot teach two models."""
     with pytest.raises(CaifError, match="leaves one of the two models without rows"):
         run.build(reward, stored("combine", rows(question, 2)), cfg=Reward(model=spec, gold=0.5))
+
+
+def test_the_evaluation_pushes_the_reward_model(
+    run: Run, stored: Callable[..., Artifact], question: Make, spec: ModelSpec, asked: Artifact, tuned: Artifact
+) -> None:
+    """The best of 1 and 2 of the answers that the evaluation samples anyway, with no policy trained."""
+    rewards = run.build(reward, stored("combine", rows(question)), cfg=Reward(model=spec, decay=0.1, gold=0.4))
+    cfg = Evaluate(model=spec, samples=1, best_of=2, max_tokens=8, bootstrap=50)
+    found = run.build(evaluate, asked, asked, None, tuned, None, rewards, cfg=cfg).metrics["overoptimisation"]
+    assert [p["n"] for p in found["points"]] == [1, 2]
+    assert found["rl_points"] == []

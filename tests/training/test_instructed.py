@@ -102,5 +102,7 @@ def test_the_stage_keeps_it_and_says_what_it_is_worth(
     assert (made.model / "instructed.safetensors").is_file()
     assert made.metrics["card"]["instructed"] == {"principles": 2, "n": 0, "accuracy": None, "under_others": None}
     assert "no pair of its principles is held out" in (made.folder / "reward_card.html").read_text(encoding="utf-8")
-    with pytest.raises(CaifError, match="no two principles"):
+    with pytest.raises(CaifError, match="gives the reward model no constitution"):
         run.build(reward, stored("combine", rows), cfg=cfg)
+    with pytest.raises(CaifError, match="no two principles"):
+        run.build(reward, stored("combine", rows[::2]), Artifact(tmp_path, {"key": "law"}), cfg=cfg)

@@ -9,7 +9,7 @@ import torch
 from pydantic import ValidationError
 
 from caif.config import ModelSpec, Reward
-from caif.data import Preference, Prompt
+from caif.data import Preference, Prompt, Rating
 from caif.run import Run, Tell
 from caif.stages.reward import reward
 from caif.store import Artifact
@@ -108,3 +108,23 @@ def test_labels_that_may_be_wrong_make_a_head_less_or_more_sure(
     plain = gap()
     assert gap(smoothing=0.2) < plain < gap(flips=0.2)
     assert gap(margin=1.0) > plain
+
+
+def test_a_tuned_trunk_knows_who_said_what(
+    run: Run, stored: Callable[..., Artifact], pairs: list[Preference], spec: ModelSpec
+) -> None:
+    """With a judge's pairs and people's thumbs all terms are tuned with the adapter, and the model ranks as people do."""
+    judged = [Preference(**pair.model_dump(exclude={"id"}) | {"principle": "p"}) for pair in pairs]
+    thumbs = [
+        Rating(
+            prompt=pair.prompt, completion=text, up=text == pair.rejected, objective="quality", source="app", rater=who
+        )
+        for pair in pairs[:15]
+        for text in (pair.chosen, pair.rejected)
+        for who in ("ann", "bob")
+    ]
+    cfg = Reward(model=spec, decay=0.1, rank=2, batch=16, learning_rate=1e-3)
+    model = RewardModel.load(run.build(reward, stored("combine", judged, thumbs), cfg=cfg).model)
+    scores = model.scores([pairs[20].prompt] * 2, [pairs[20].chosen, pairs[20].rejected])
+    assert float(scores[0, 0]) < float(scores[1, 0])
+    assert list(model.facts["thresholds"]["quality"]) == ["app"]
