@@ -39,7 +39,7 @@ from caif.sections import (
     Source,
     Weight,
 )  # fmt: skip
-from caif.sections.offline import Choose, Dpo, Kto
+from caif.sections.offline import Choose, Dpo, Kto, Rlaif
 
 __all__ = [
     "TUNED", "Budget", "Combine", "Count", "Coverage", "Evaluate", "Exec", "FilePath", "Generate", "Law", "ModelSpec", "Part", "Prompts",
@@ -47,6 +47,8 @@ __all__ = [
 ]  # fmt: skip
 
 
+TRAINS_POLICY = ("rl", "rloo", "dpo", "kto", "rlaif")
+"""The stage functions that `policy_seed` is for."""
 MAIN = "constitutional"
 """The recipe of a run file that names none."""
 
@@ -57,6 +59,8 @@ class RunConfig(Frozen):
     name: SafeName
     constitution: FilePath
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    policy_seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    """A seed for the training of the policy alone, so that runs that differ in it share all before; `seed` by default."""
     recipe: str = MAIN
     plugins: tuple[FilePath, ...] = ()
     models: dict[SafeName, ModelSpec] = {}
@@ -73,6 +77,7 @@ class RunConfig(Frozen):
     dpo: Dpo | None = None
     kto: Kto | None = None
     choose: Choose | None = None
+    rlaif: Rlaif | None = None
     evaluate: Evaluate | None = None
     report: Report | None = Report()
     exec: Exec = Exec()
@@ -95,6 +100,10 @@ class RunConfig(Frozen):
             elif isinstance(table, dict) and stage != "models":
                 given[stage] = _named_in(table, models, stage)
         return given
+
+    def seed_of(self, stage: str) -> int:
+        """Return the seed of a stage function: the run's, or `policy_seed` where the policy is trained."""
+        return self.seed if self.policy_seed is None or stage not in TRAINS_POLICY else self.policy_seed
 
     @property
     def law(self) -> Law:

@@ -168,7 +168,7 @@ class Run:
         if cfg is None:
             return None
         name = name or stage.__name__
-        key = key_of(name, stage.version, self.identity(cfg), inputs, self.config.seed)
+        key = key_of(name, stage.version, self.identity(cfg), inputs, self.config.seed_of(stage.__name__))
         found = self.store.find(name, key)
         self._observe("caif_stage_started", StageEvent(run=self.config.name, stage=name, key=key, reused=bool(found)))
         started = time.monotonic()
@@ -184,12 +184,13 @@ class Run:
     def _make(self, stage: Stage, inputs: Sequence[Artifact | None], cfg: Any, name: str, key: str) -> Artifact:
         started = time.monotonic()
         draft = self.store.draft(name, key)
-        engine = Engine(self.ledger, self.config.exec, name, self.config.seed, self._track, self.account)
-        work = Work(name, draft, self.config.seed, engine, self.plugins, self.models, self.tell, self.base)
+        seed = self.config.seed_of(stage.__name__)
+        engine = Engine(self.ledger, self.config.exec, name, seed, self._track, self.account)
+        work = Work(name, draft, seed, engine, self.plugins, self.models, self.tell, self.base)
         metrics = stage(work, *inputs, cfg=cfg)
         self.made.append(name)
         facts = {
-            "stage": name, "by": stage.__name__, "key": key, "version": stage.version, "seed": self.config.seed,
+            "stage": name, "by": stage.__name__, "key": key, "version": stage.version, "seed": seed,
             "config": cfg.model_dump(mode="json"), "inputs": [i.key if i else None for i in inputs],
             "counts": draft.counts, "metrics": metrics, "seconds": round(time.monotonic() - started, 2),
             "environment": environment(),

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from caif.cli import audit, constitutions, differences, disagreements, export, feedback, labels, review, runs, score
+from caif.cli import audit, constitutions, differences, disagreements, export, feedback, labels, review, runs, score, sweep
 
 HELP = """Turn a constitution into a trained model, and see what each principle did.
 
@@ -45,8 +45,8 @@ def _bench() -> None:
 
 
 for command in (
-    runs.run, runs.plan, runs.check, runs.show, labels.relabel, audit.audit, review.review, export.export, runs.keys,
-    runs.plugins,
+    runs.run, sweep.sweep, runs.plan, runs.check, runs.show, labels.relabel, audit.audit, review.review, export.export,
+    runs.keys, runs.plugins,
 ):  # fmt: skip
     app.command()(command)
 for command in (constitutions.check, constitutions.lint, constitutions.test, constitutions.export, differences.diff):

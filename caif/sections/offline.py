@@ -1,12 +1,13 @@
-"""Sections of the ways to a policy that sample nothing while they train: from pairs, and from thumbs."""
+"""Sections of the other ways to a policy: from pairs, from thumbs, from the best of samples, from a judge's own scores."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from caif.content import Frozen
-from caif.data import Weight
+from caif.data import Share, Weight
 from caif.sections.parts import Count, ModelSpec, Positive
+from caif.sections.rl import Rl
 
 
 class Dpo(Frozen):
@@ -56,3 +57,33 @@ class Choose(Frozen):
 
     weights: dict[str, Weight] = {}
     """By objective, 1 by default; heads are standardised first."""
+
+
+class Rlaif(Frozen):
+    """Who scores answers from 0 to 9 in recipe = "rlaif", which trains by [rl] on these scores and no reward model."""
+
+    judge: ModelSpec
+    min_mass: Share = 0.5
+    """The least probability that the judge must put on digits at all; below it an answer has no score."""
+
+
+class Direct(Frozen):
+    """Both sections of direct RLAIF, as the one that its stage is told."""
+
+    rl: Rl
+    rlaif: Rlaif
+
+
+class Soup(Frozen):
+    """Policies trained by [rl] on one reward each, averaged by these weights; recipe = "soup".
+
+    Name every reward that there is, those that are to have no share with 0.
+    """
+
+    weights: Annotated[dict[str, Weight], Field(min_length=2)]
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not sum(self.weights.values()):
+            raise ValueError("weights: all are 0")
+        return self

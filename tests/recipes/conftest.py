@@ -1,43 +1,17 @@
 """One tiny run's folder for all recipes: what they share is made once."""
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
-from whole import PROMPTS
+from people_alone import run_file
 
-import caif.quickstart
 from caif import config, plugins
 from caif.config import ModelSpec
 from caif.plan import recipe_of
 from caif.run import Run
 from caif.testing import tiny_model
-
-RUN = """
-name = "tiny"
-constitution = "{law}"
-[models]
-tiny = "hf:{model}"
-[prompts]
-use = "jsonl"
-path = "prompts.jsonl"
-heldout = 0.3
-[[feedback]]
-use = "pairs"
-path = "pairs.jsonl"
-[[feedback]]
-use = "thumbs"
-path = "thumbs.jsonl"
-[combine]
-near_duplicates = "off"
-[evaluate]
-model = "tiny"
-best_of = 2
-max_tokens = 12
-bootstrap = 50
-"""
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -63,18 +37,8 @@ def spec(tiny: Path) -> ModelSpec:
 
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
-    """A run file with people's feedback alone, so that no judge is asked: pairs and thumbs about two objectives."""
-    folder = tmp_path_factory.mktemp("recipes")
-    law = Path(next(iter(caif.quickstart.__path__))) / "constitution.toml"
-    pairs = [{"prompt": p, "chosen": "It is short.", "rejected": "It is long, " * 4, "probability": 0.8, "objective": o}
-             for p in PROMPTS for o in ("clarity", "brevity")]  # fmt: skip
-    thumbs = [{"prompt": p, "completion": f"It is number {n}.", "up": n % 3 == 0, "rater": "r", "objective": "clarity"}
-              for n, p in enumerate(PROMPTS)]  # fmt: skip
-    for name, rows in (("prompts", [{"prompt": p} for p in PROMPTS]), ("pairs", pairs), ("thumbs", thumbs)):
-        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    file = folder / "run.toml"
-    file.write_text(RUN.format(law=law, model=tiny))
-    return file
+    """The run file of people's feedback alone."""
+    return run_file(tmp_path_factory.mktemp("recipes"), tiny)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Recipes by name: each runs end to end on the tiny model, and its report says what was left out."""
 
 import json
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -8,8 +9,10 @@ import pytest
 
 from caif import plugins
 from caif.config import RunConfig
-from caif.data import Completion, Revision
+from caif.constitution import Constitution
+from caif.data import Completion, Prompt, Revision
 from caif.errors import CaifError
+from caif.hookspecs import Answer, Model
 from caif.plan import recipe_of
 from caif.run import Run
 from caif.store import Artifact
@@ -142,6 +145,49 @@ def test_rejection_sampling_wants_a_model_to_sample_from(done: Done) -> None:
         done("rejection-sampling", sections=REWARD + SAMPLE.replace('model = "tiny"', "", 1))
 
 
+def test_direct_rlaif_is_paid_by_the_judges_scores(done: Done) -> None:
+    """Each objective's reward is the judge's expected digit over 9; no label is asked for and no reward model made."""
+    run = done("rlaif", "rlaif.min_mass=0", sections=RL + '[rlaif]\njudge = "tiny"\n')
+    policy = stages(run)["rl"]
+    assert policy.by == "rlaif"
+    assert not {"combine", "reward"} & set(stages(run))
+    assert policy.metrics["rewards"] == {"clarity": 2.0, "brevity": 1.0}
+    assert all(0 <= step["rewards/brevity/mean"] <= 1 for step in policy.metrics["steps"])
+    assert {"combine", "reward"} <= set(report(run)["left_out"])
+
+
+def test_a_judge_that_fails_gives_no_reward_and_is_counted() -> None:
+    """Every second answer has no mass on digits: None, which is masked, and never 0."""
+    from caif.judge import Bench
+    from caif.stages.rlaif import judged
+
+    law = Constitution.model_validate(
+        {
+            "name": "x",
+            "objectives": {"clarity": "clear"},
+            "principles": [
+                {"id": "p", "objective": "clarity", "critique": "c", "revision": "r", "compare": "Which is clearer?"}
+            ],
+        }
+    )
+    asked = [Prompt.of("one"), Prompt.of("two")]
+    shares = [math.log(0.05)] * 9 + [math.log(0.55)]
+
+    def score(_: Any, questions: Any) -> list[Answer]:
+        return [
+            Answer("", "stop", tuple(shares) if n % 2 == 0 else (-30.0,) * len(shares)) for n in range(len(questions))
+        ]
+
+    counted: list[str] = []
+    bench = Bench(Model("m", None, first_token_only=True), None, score, min_mass=0.5)  # type: ignore[arg-type]
+    reward = judged(bench, law, asked, 0, counted.append)[0]
+    talks = [[{"role": "assistant", "content": text}] for text in ("a", "b")]
+    first, second = reward(completions=talks, prompt_id=[prompt.id for prompt in asked])
+    assert first == pytest.approx((sum(range(9)) * 0.05 + 9 * 0.55) / 9)
+    assert second is None
+    assert counted == ["no score: clarity"]
+
+
 @pytest.mark.parametrize("key", ['aggregation="minimum"', "target_kl=1.0", "weights.clarity={linear=[[0,1],[5,2]]}"])
 def test_what_rloo_cannot_do_is_refused(done: Done, key: str) -> None:
     """Keys of [rl] that would change nothing in silence."""
@@ -156,6 +202,7 @@ def test_what_rloo_cannot_do_is_refused(done: Done, key: str) -> None:
         ("kto", "combine"),
         ("rloo", "combine"),
         ("rejection-sampling", "sample"),
+        ("rlaif", "rl"),
         ("sl-cai", "generate"),
         ("best-of-n", "combine"),
     ],
