@@ -50,7 +50,7 @@ def _shares(found: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     rows = []
     for side, key, label in SHARES:
         measured = found[side].get(key)
-        heads: Sequence[tuple[str, Estimate]] = (
+        heads: Sequence[tuple[str, Estimate | None]] = (
             [(f"{label} for {name}", one) for name, one in (measured or {}).items()]
             if key == "off_scale"
             else [(label, measured)]
