@@ -35,7 +35,7 @@ def read_cases(path: Path) -> Iterator[Case | Rejected]:
 
 
 def _rows(path: Path) -> Iterator[Line | Rejected]:
-    if path.suffix != ".parquet":
+    if path.suffix != ".parquet" or not path.is_file():  # that there is no such file is for `lines` to say
         return lines(path)
     import pyarrow.parquet as pq
 
