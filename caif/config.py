@@ -39,7 +39,7 @@ from caif.sections import (
     Source,
     Weight,
 )  # fmt: skip
-from caif.sections.offline import Choose, Dpo, Kto, Rlaif
+from caif.sections.offline import Choose, Dpo, Kto, Rlaif, Soup
 
 __all__ = [
     "TUNED", "Budget", "Combine", "Count", "Coverage", "Evaluate", "Exec", "FilePath", "Generate", "Law", "ModelSpec", "Part", "Prompts",
@@ -78,6 +78,7 @@ class RunConfig(Frozen):
     kto: Kto | None = None
     choose: Choose | None = None
     rlaif: Rlaif | None = None
+    soup: Soup | None = None
     evaluate: Evaluate | None = None
     report: Report | None = Report()
     exec: Exec = Exec()

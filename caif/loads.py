@@ -15,7 +15,7 @@ from caif.models.pace import CHARACTERS
 from caif.plan import Step, models
 from caif.run import Run
 
-NO_CALLS = ("constitution", "prompts", "sft", "combine", "reward", "rl", "rloo", "dpo", "kto", "chosen", "report")
+NO_CALLS = ("constitution", "prompts", "sft", "combine", "reward", "rl", "rloo", "dpo", "kto", "chosen", "soup", "report")
 
 
 class Load(NamedTuple):

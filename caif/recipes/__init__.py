@@ -4,6 +4,7 @@ from caif.hookspecs import hookimpl
 from caif.recipes.best import best_of_n, rejection_sampling
 from caif.recipes.pairs import dpo, kto
 from caif.recipes.reinforce import rlaif, rloo
+from caif.recipes.soups import soup
 from caif.recipes.tuning import sl_cai
 
 
@@ -13,6 +14,7 @@ def caif_recipes():
     return {
         "dpo": dpo,
         "kto": kto,
+        "soup": soup,
         "rlaif": rlaif,
         "rloo": rloo,
         "sl-cai": sl_cai,

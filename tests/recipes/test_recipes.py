@@ -203,6 +203,7 @@ def test_what_rloo_cannot_do_is_refused(done: Done, key: str) -> None:
         ("rloo", "combine"),
         ("rejection-sampling", "sample"),
         ("rlaif", "rl"),
+        ("soup", "combine"),
         ("sl-cai", "generate"),
         ("best-of-n", "combine"),
     ],
