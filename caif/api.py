@@ -70,8 +70,8 @@ class Results:
 
     @property
     def policy(self) -> Path:
-        """The folder of the policy that [rl] trained; transformers loads it (with peft installed)."""
-        return self.artifact("rl").model
+        """The folder of the policy that was trained, by [rl] or what a recipe has instead; transformers loads it (with peft)."""
+        return self.artifact(next((name for name in ("soup", "dpo", "kto") if name in self.artifacts), "rl")).model
 
     @property
     def report(self) -> Path | None:

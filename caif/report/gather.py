@@ -28,6 +28,9 @@ ORDER = (
 OPTIONAL = ("coverage",)
 """Stages that a page does not miss where a run has none of them."""
 
+IN_PLACE = {"rloo": "rl", "rlaif": "rl"}
+"""Stages of other recipes that stand where one of these does."""
+
 PEOPLE = ("pairs", "thumbs")
 """The sources that read what people said."""
 BUILT = "construction"
@@ -118,7 +121,11 @@ def gather(artifacts: Sequence[Artifact | None]) -> Made:
     sources: list[SourceRows] = []
     others: list[Artifact] = []
     for artifact in map(_settled, filter(None, artifacts)):
-        role = "sample" if artifact.by == "generate" and artifact.stage == "sample" else artifact.by
+        role = (
+            "sample"
+            if artifact.by == "generate" and artifact.stage == "sample"
+            else IN_PLACE.get(artifact.by, artifact.by)
+        )
         if role == "collect":
             kinds = artifact.rows(Preference), artifact.rows(Rating), artifact.rows(Judgement), artifact.rows(Tested)
             sources.append(SourceRows(artifact, *kinds))

@@ -59,7 +59,10 @@ def _phrase(artifact: Artifact) -> str:
         "sft": f"tuned on {counted(m['rows'], 'answer')}" if "rows" in m else "a tuned model",
         "reward": f"one head each for {counted(len(m.get('objectives') or ()), 'objective')}",
         "coverage": f"may RL begin: {m.get('verdict', 'not told')}",
-        "rl": f"a policy, {counted(len(m.get('steps') or ()), 'logged step')}",
+        **dict.fromkeys(
+            ("rl", "rloo", "rlaif", "dpo", "kto"), f"a policy, {counted(len(m.get('steps') or ()), 'logged step')}"
+        ),
+        "soup": "a policy, the others’ average",
     }
     names = {"completion": "answer", "preference": "pair", "rating": "thumb", "tested": "test"}
     kept = [counted(n, names.get(kind, kind)) for kind, n in c.items() if kind in KINDS - {"rejected"} and n]

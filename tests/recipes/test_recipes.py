@@ -99,6 +99,8 @@ def test_rloo_takes_the_place_of_grpo(done: Done) -> None:
     assert policy.by == "rloo"
     assert policy.metrics["rewards"] == {"clarity": 2.0, "brevity": 1.0}
     assert len(policy.metrics["steps"]) == 2
+    assert report(run)["rl"]["steps"] == 2
+    assert "rl" not in report(run)["left_out"]
     for step in policy.metrics["steps"]:
         wanted = 2 * step["rewards/clarity/mean"] + step["rewards/brevity/mean"]
         assert step["reward"] == pytest.approx(wanted, abs=1e-4)
