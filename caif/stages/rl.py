@@ -10,7 +10,7 @@ from caif.content import rng
 from caif.coverage.gate import gate
 from caif.coverage.monitor import Known
 from caif.data import Comparison, Prompt
-from caif.errors import FAILED, CaifError
+from caif.errors import CaifError
 from caif.judge import Bench, judge_all
 from caif.models import resolve
 from caif.run import Work
@@ -20,7 +20,6 @@ from caif.store import Artifact
 if TYPE_CHECKING:
     from caif.training.payment import Payment
     from caif.training.shared_trunk import TrunkOf
-    from caif.training.watch import Trip
 
 
 def rl(
@@ -34,9 +33,6 @@ def rl(
     cfg: Rl,
 ) -> dict[str, Any]:
     """Train the policy's adapter and keep it; return what every step was like."""
-    prompts = [prompt for prompt in asked.rows(Prompt) if prompt.split == "train"]
-    if not prompts:
-        raise CaifError("rl: there is no prompt to train on", "lower prompts.heldout or add prompts", code=FAILED)
     gate(covered)
     work.models.release()
     from caif.training import policy
@@ -45,10 +41,12 @@ def rl(
     from caif.training.payment import Payment
     from caif.training.progress import quiet
     from caif.training.reinforcing import grpo, reinforce
+    from caif.training.rl_ends import columns, kept, prompts_of
     from caif.training.rl_rewards import refuse_unknown
     from caif.training.shared_trunk import beside
 
     quiet()
+    prompts = prompts_of(asked)
     folder = resolve.folder(cfg.model)
     model, tokenizer = policy.tuned(folder, tuned.model) if tuned else policy.fresh(folder, cfg.rank, work.seed)
     heard = Listening(beside(model, tokenizer, folder))
@@ -65,33 +63,15 @@ def rl(
             warn = covered.facts["config"]["written"]["warn"]
             trainer.add_callback(Drift(trainer, heard, known, warn, work.tell))
         done = reinforce(trainer, cfg, work.tell, _held_judge(work, trainer, prompts, law, cfg))
-    policy.save(model, work.draft.model, tokenizer)
-    if done.trip is not None:
-        _tell(work, done.trip, cfg)
     return {
         "prompts": len(prompts),
         "rewards": dict(zip(names, payment.weights(0).tolist(), strict=True)),
-        "steps": done.steps,
+        **kept(work, model, tokenizer, done, cfg),
         **_constraints(work, payment),
-        **({"tripped": done.trip._asdict() | {"said": done.trip.said}} if done.trip else {}),
     }
 
 
 rl.version = 2
-
-
-def columns(prompts: Sequence[Prompt], at_least: int) -> dict[str, list[Any]]:
-    """Return TRL's columns, `prompt` and what rewards may want to know of it; few prompts are asked again.
-
-    TRL leaves out a last batch that is not full, so with fewer prompts than a step takes it would train on none.
-    """
-    wanted = list(prompts) * -(-at_least // len(prompts))
-    return {
-        "prompt": [prompt.chat for prompt in wanted],
-        "prompt_id": [prompt.id for prompt in wanted],
-        "tags": [list(prompt.tags) for prompt in wanted],
-        "source": [prompt.source for prompt in wanted],
-    }
 
 
 def authority(law: Constitution | None, names: Sequence[str], cfg: Rl) -> dict[str, int]:
@@ -162,16 +142,6 @@ def _held_judge(work: Work, trainer: Any, prompts: Sequence[Prompt], law: Artifa
 
     sample = rng("held-out judge", work.seed).sample(list(prompts), min(cfg.guards.sample, len(prompts)))
     return HeldJudge(trainer, sample, prefer, cfg.guards.every)
-
-
-def _tell(work: Work, trip: "Trip", cfg: Rl) -> None:
-    """Say that RL was stopped; as an error, unless the run file wants the last good policy then."""
-    kept = f"the policy of step {trip.kept} is kept" if trip.kept else "the policy it started from is kept"
-    if cfg.guards.on_trip == "keep":
-        work.tell.warn(f"{trip.said}; {kept}")
-        return
-    remedy = f'{kept} in {work.draft.model}; rl.guards.on_trip = "keep" goes on with it'
-    raise CaifError(trip.said, remedy, code=FAILED)
 
 
 def _constraints(work: Work, payment: "Payment") -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from caif.constitution import Constitution, stored
 from caif.data import Prompt
-from caif.errors import FAILED, CaifError
+from caif.errors import CaifError
 from caif.judge import Bench
 from caif.judge.single import Item, ratings
 from caif.models import resolve
@@ -21,9 +21,6 @@ HIGHEST = 9
 
 def rlaif(work: Work, asked: Artifact, law: Artifact, tuned: Artifact | None = None, *, cfg: Direct) -> dict[str, Any]:
     """Train the policy's adapter and keep it. Each objective of the constitution is a reward, from 0 to 1."""
-    prompts = [prompt for prompt in asked.rows(Prompt) if prompt.split == "train"]
-    if not prompts:
-        raise CaifError("rl: there is no prompt to train on", "lower prompts.heldout or add prompts", code=FAILED)
     if cfg.rl.judge is not None:
         raise CaifError("rl.judge: direct RLAIF is paid by [rlaif]'s judge, and watched by none", "leave rl.judge out")
     from caif.training import policy
@@ -31,9 +28,11 @@ def rlaif(work: Work, asked: Artifact, law: Artifact, tuned: Artifact | None = N
     from caif.training.payment import Payment
     from caif.training.progress import quiet
     from caif.training.reinforcing import grpo, reinforce
+    from caif.training.rl_ends import columns, kept, prompts_of
     from caif.training.rl_rewards import of_plugin, refuse_unknown
 
     quiet()
+    prompts = prompts_of(asked)
     folder = resolve.folder(cfg.rl.model)
     model, tokenizer = policy.tuned(folder, tuned.model) if tuned else policy.fresh(folder, cfg.rl.rank, work.seed)
     bench = Bench(work.models(cfg.rlaif.judge), work.ask, work.score, min_mass=cfg.rlaif.min_mass)
@@ -42,22 +41,14 @@ def rlaif(work: Work, asked: Artifact, law: Artifact, tuned: Artifact | None = N
     names = [function.__name__ for function in functions]
     refuse_unknown(names, cfg.rl)
     payment = Payment(names, cfg.rl)
-    wanted = prompts * -(-cfg.rl.prompts_per_step // len(prompts))  # TRL trains on no batch that is not full
-    rows: dict[str, list[Any]] = {
-        "prompt": [p.chat for p in wanted], "prompt_id": [p.id for p in wanted], "tags": [list(p.tags) for p in wanted],
-    }  # fmt: skip
+    rows = columns(prompts, cfg.rl.prompts_per_step)
     with TemporaryDirectory() as scratch:
         options = rl_options(cfg.rl, work.seed, scratch)
         trainer = grpo(model, tokenizer, rows, functions, options=options, payment=payment)
         done = reinforce(trainer, cfg.rl, work.tell)
-    policy.save(model, work.draft.model, tokenizer)
-    if done.trip is not None and cfg.rl.guards.on_trip == "stop":
-        raise CaifError(done.trip.said, f"the last good policy is in {work.draft.model}", code=FAILED)
-    if done.trip is not None:
-        work.tell.warn(done.trip.said)
-    told = {"tripped": done.trip._asdict() | {"said": done.trip.said}} if done.trip else {}
     paid = dict(zip(names, payment.weights(0).tolist(), strict=True))
-    return {"prompts": len(prompts), "rewards": paid, "judge": bench.model.id, "steps": done.steps, **told}
+    told = kept(work, model, tokenizer, done, cfg.rl)
+    return {"prompts": len(prompts), "rewards": paid, "judge": bench.model.id, **told}
 
 
 rlaif.version = 1

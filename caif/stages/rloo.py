@@ -5,8 +5,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from caif.config import Rl
-from caif.data import Prompt
-from caif.errors import FAILED, CaifError
+from caif.errors import CaifError
 from caif.models import resolve
 from caif.run import Work
 from caif.store import Artifact
@@ -22,40 +21,28 @@ def rloo(
 ) -> dict[str, Any]:
     """Train the policy's adapter and keep it; return what every step was like."""
     _refuse_others(cfg)
-    prompts = [prompt for prompt in asked.rows(Prompt) if prompt.split == "train"]
-    if not prompts:
-        raise CaifError("rl: there is no prompt to train on", "lower prompts.heldout or add prompts", code=FAILED)
     work.models.release()
     from caif.training import policy
     from caif.training.options import rloo_options
     from caif.training.progress import quiet
     from caif.training.reinforcing import reinforce
+    from caif.training.rl_ends import columns, kept, prompts_of
     from caif.training.rl_rewards import refuse_unknown
     from caif.training.rloo import rloo as trainer_of
 
     quiet()
+    prompts = prompts_of(asked)
     folder = resolve.folder(cfg.model)
     model, tokenizer = policy.tuned(folder, tuned.model) if tuned else policy.fresh(folder, cfg.rank, work.seed)
     functions = _functions(work, rewards, cfg)
     names = [function.__name__ for function in functions]
     refuse_unknown(names, cfg)
-    wanted = prompts * -(-cfg.prompts_per_step // len(prompts))  # TRL trains on no batch that is not full
-    rows = {"prompt": [p.chat for p in wanted], "prompt_id": [p.id for p in wanted]}
+    rows = columns(prompts, cfg.prompts_per_step)
     with TemporaryDirectory() as scratch:
         options = rloo_options(cfg, names, work.seed, scratch)
         done = reinforce(trainer_of(model, tokenizer, rows, functions, options=options), cfg, work.tell)
-    policy.save(model, work.draft.model, tokenizer)
-    if done.trip is not None and cfg.guards.on_trip == "stop":
-        raise CaifError(done.trip.said, f"the last good policy is in {work.draft.model}", code=FAILED)
-    if done.trip is not None:
-        work.tell.warn(done.trip.said)
-    told = {"tripped": done.trip._asdict() | {"said": done.trip.said}} if done.trip else {}
-    return {
-        "prompts": len(prompts),
-        "rewards": dict(zip(names, options["reward_weights"], strict=True)),
-        "steps": done.steps,
-        **told,
-    }
+    paid = dict(zip(names, options["reward_weights"], strict=True))
+    return {"prompts": len(prompts), "rewards": paid, **kept(work, model, tokenizer, done, cfg)}
 
 
 rloo.version = 1

@@ -22,11 +22,12 @@ Done = Callable[..., Run]
 TUNING = """
 [generate]
 model = "tiny"
-max_tokens = 12
+max_tokens = 200
 [revise]
 model = "tiny"
 critique_tokens = 6
-max_tokens = 12
+max_tokens = 200
+turns = 2
 max_growth = 100.0
 [sft]
 model = "tiny"

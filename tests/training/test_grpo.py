@@ -15,10 +15,10 @@ from caif.config import ModelSpec
 from caif.data import Prompt
 from caif.models.pack import Packed, packed
 from caif.run import Tell
-from caif.stages.rl import columns
 from caif.training import policy
 from caif.training.options import rl_options
 from caif.training.reinforcing import Grpo, grpo, reinforce
+from caif.training.rl_ends import columns
 
 Make = Callable[..., Prompt]
 

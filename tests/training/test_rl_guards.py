@@ -17,13 +17,14 @@ from caif.data import Prompt
 from caif.errors import FAILED, CaifError
 from caif.run import Run, Tell
 from caif.stages.constitution import constitution
-from caif.stages.rl import columns, rl
+from caif.stages.rl import rl
 from caif.store import Artifact
 from caif.training import policy
 from caif.training.held_judge import HeldJudge
 from caif.training.options import rl_options
 from caif.training.payment import Payment
 from caif.training.reinforcing import Grpo, grpo, reinforce
+from caif.training.rl_ends import columns
 
 Make = Callable[..., Prompt]
 ENDS = list(range(2, 42))
