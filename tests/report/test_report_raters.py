@@ -84,3 +84,11 @@ def test_hostile_disagreements_stay_text(table: dict[str, Any]) -> None:
     assert shown.lower().count("<script") == 0
     assert "window.pwned" in reader.text
     assert "1337" not in shown
+
+
+def test_the_page_says_how_far_people_agree(table: dict[str, Any]) -> None:
+    """On things that several people gave a thumb, and two by two."""
+    said = [((f"answer {n}",), rater, n % 2 == 0 or (rater == "r2" and n == 1)) for n in range(12) for rater in ("r1", "r2")]
+    shown = page(table | {"raters": table["raters"] | {"agreement": {"thumbs": raters._agreement(said, "salt")}}})
+    assert "Of 12 things on which several people gave thumbs, two people say the same" in shown
+    assert "Cohen’s κ of person " in shown
