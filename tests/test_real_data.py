@@ -32,6 +32,7 @@ max_tokens = 12
 use = "ai-labeler"
 judge = "tiny"
 min_mass = 0.0
+dead_band = 0.0
 selftest = "off"
 [[feedback]]
 use = "pairs"
