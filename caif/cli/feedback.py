@@ -96,7 +96,7 @@ def import_(
 
     what = checked(policy)
     for written in (out, aside(out)):
-        refuse_existing(written, force=force)
+        refuse_existing(written, file, force=force)
     chosen = choose(file, format, option, (map, up, down), salt_env)
     tally = bring(followed(chosen.rows(file)), file, out, what)
     thumbs = f"{counted(tally.thumbs, 'thumb')} ({tally.up:,} up, {tally.down:,} down)"
@@ -139,7 +139,7 @@ def scrub(
     from caif.terminal import line
     from caif.terminal import table as print_table
 
-    refuse_existing(out, force=force)
+    refuse_existing(out, file, force=force)
     report, salt = Scrubbed(), salt_of(salt_env)
     with rows_of(out) as put:
         for row in scrubbed(followed(json_rows(file)), report, salt):

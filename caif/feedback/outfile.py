@@ -13,12 +13,14 @@ as_json = json.JSONEncoder(ensure_ascii=False).encode
 Put = Callable[[dict[str, Any]], None]
 
 
-def refuse_existing(out: Path, *, force: bool) -> None:
-    """Refuse a name that is not one of JSON lines, and a file that is there unless it may be replaced."""
+def refuse_existing(out: Path, file: Path, *, force: bool) -> None:
+    """Refuse a name that is not one of JSON lines, a file that is there unless it may be replaced, and `file` itself."""
     if out.suffix != ".jsonl":
         raise CaifError(f"{out}: is written as JSON lines", "give it a name that ends in .jsonl")
     if out.is_dir():
         raise CaifError(f"{out}: is a folder", "name a file")
+    if out.exists() and file.exists() and out.samefile(file):
+        raise CaifError(f"{out}: is what is read; what cannot be used of it would be lost", "name another file")
     if out.exists() and not force:
         raise CaifError(f"{out}: is there already", "name another file, or replace it with --force")
 
@@ -46,5 +48,5 @@ def _begun(scratch: Path) -> TextIO:
     try:
         scratch.parent.mkdir(parents=True, exist_ok=True)
         return scratch.open("w", encoding="utf-8", newline="\n")
-    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+    except OSError as error:
         raise CaifError(f"{scratch.parent}: cannot be written to: {error.strerror}", "name another folder") from None

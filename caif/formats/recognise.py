@@ -37,6 +37,12 @@ def _transcript(row: Mapping[str, Any]) -> bool:
     return isinstance(row["chosen"], str) and row["chosen"].startswith("\n\nHuman:")
 
 
+def _own_pair(row: Mapping[str, Any]) -> bool:
+    """Whether a pair says more than TRL's do: how sure it is, above all, which read as TRL's would be lost."""
+    said = row.keys() & {"probability", "weight", "objective", "principle", "rater"}
+    return bool(said) and isinstance(row["chosen"], str)
+
+
 NO_TEXT = "the JSON export: the CSV holds no text of prompts and answers"
 STEPS = "steps=FILE, the steps or threads that hold the texts"
 RUNS = "runs=FILE, the runs that hold the texts"
@@ -70,7 +76,7 @@ SIGNS = (
     Sign("llmbar", ("output_1", "output_2", "label")),
     Sign("reviews", ("vote", "rater", "at"), 0.99),
     Sign("caif", ("prompt", "completion", "up")),
-    Sign("caif", ("prompt", "chosen", "rejected", "rater")),
+    Sign("caif", ("prompt", "chosen", "rejected"), also=_own_pair),
     Sign("trl-unpaired", ("prompt", "completion", "label")),
     Sign("trl", ("prompt", "chosen", "rejected"), 0.9),
     Sign("trl", ("chosen", "rejected"), 0.6),

@@ -16,9 +16,14 @@ from caif.hookspecs import Reader
 
 
 def trl(objective: str = "helpfulness") -> Reader:
-    """Read preference rows of a JSON, CSV or Parquet file; each is certain, as TRL takes it."""
+    """Read preference rows of a JSON, CSV or Parquet file; each is certain, as TRL takes it.
+
+    A row whose `probability` says that the rejected answer is the likelier one is turned away: certain it is not.
+    """
 
     def make(line: Line) -> Iterator[Preference]:
+        if isinstance(sure := line.row.get("probability"), (int, float)) and sure < 0.5:
+            raise Unusable("chosen is not the likelier answer", f"probability is {sure:g}: read it as caif")
         asked, chosen, rejected = _sides(line.row)
         chosen, rejected = pair(chosen, rejected)
         yield Preference(

@@ -186,6 +186,18 @@ def test_nothing_is_overwritten_unasked(write, caif):
     assert "ends in .jsonl" in caif("feedback", "import", "in.jsonl", "-o", "out.csv", "--format", "caif").stderr
 
 
+@pytest.mark.parametrize("command", ["import", "scrub"])
+def test_a_file_is_never_written_over_itself(write, caif, command):
+    """Not with --force either, nor under another name of it: what cannot be used of it is nowhere else."""
+    file = write("in.jsonl", GOOD, BAD)
+    Path("alias.jsonl").symlink_to(file)
+    before = file.read_bytes()
+    for out in ("in.jsonl", "./in.jsonl", "alias.jsonl"):
+        result = caif("feedback", command, "in.jsonl", "-o", out, "--force")
+        assert (result.exit_code, len(result.stderr.splitlines()), file.read_bytes()) == (2, 1, before)
+        assert "is what is read" in result.stderr
+
+
 def test_raters_are_hashed_with_the_salt_of_the_variable(write, caif, monkeypatch):
     """The same salt gives the same raters, another one others; a variable that is not set is refused, as is no use for one."""
     write("in.json", (Path(__file__).parents[1] / "formats/data/open_webui_export.json").read_bytes())

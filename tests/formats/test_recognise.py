@@ -103,3 +103,13 @@ def test_only_the_first_rows_are_looked_at(write):
         "caif",
         "table",
     }
+
+
+@pytest.mark.parametrize("more", [{"probability": 0.2}, {"weight": 0.5}, {"principle": "kind"}, {"rater": "ada"}])
+def test_pairs_that_say_more_than_trl_reads_are_ours(tmp_path, more):
+    """Read as TRL's they would be certain: a pair of probability 0.2 would say the contrary of what it does."""
+    pair = {"prompt": "a", "chosen": "b", "rejected": "c"}
+    (tmp_path / "in.jsonl").write_text(json.dumps(pair | more))
+    assert recognise(tmp_path / "in.jsonl")[0].format == "caif"
+    (tmp_path / "in.jsonl").write_text(json.dumps(pair))
+    assert recognise(tmp_path / "in.jsonl")[0].format == "trl"

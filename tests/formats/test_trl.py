@@ -73,3 +73,12 @@ def test_a_label_that_is_not_true_or_false_is_refused(write, label):
     """As TRL's trainer would misread it."""
     (row,) = trl_unpaired()(write("in.jsonl", json.dumps({"prompt": "p", "completion": "c", "label": label})))
     assert row.reason == "ambiguous polarity"
+
+
+def test_a_pair_whose_rejected_answer_is_the_likelier_is_refused(write):
+    """It would be taken for certain the wrong way round; what `caif export` writes beside the texts is never so."""
+    pair = {"prompt": "p", "chosen": "c", "rejected": "d"}
+    lines = "".join(json.dumps(pair | {"probability": sure}) + "\n" for sure in (0.2, 0.9))
+    wrong, right = trl()(write("in.jsonl", lines))
+    assert wrong.reason == "chosen is not the likelier answer"
+    assert right.chosen == "c"
