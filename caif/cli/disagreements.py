@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from caif.cli.options import HOME, AsJson, Debug, Home
+from caif.cli.options import HOME, AsJson, Debug, Home, made
 from caif.exits import guarded
 
 if TYPE_CHECKING:
     from caif.raters.disagreements import Compared
 
-Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or its name.")]
+Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, its name, or a run file.")]
 
 
 @guarded
@@ -32,7 +32,7 @@ def disagreements(
     asked; who the raters are is not shown.
 
     \b
-    caif feedback disagreements quickstart
+    caif feedback disagreements run.toml
     caif feedback disagreements quickstart --principle kind --examples 5
     """
     from caif.errors import CaifError, nearest
@@ -47,26 +47,19 @@ def disagreements(
 
 
 def _found(run: str, home: Any) -> "list[Compared]":
-    from caif import show
     from caif.errors import CaifError
     from caif.raters.disagreements import disagreements as differing
     from caif.raters.rows import weighed
     from caif.report.gather import gather
     from caif.report.raters import said_in
 
-    folder = show.find(run, home)
-    if folder is None:
-        raise CaifError(f"{run}: is no run's folder, nor the name of a run in {home}", "name HOME/runs/NAME")
-    made = [
-        line.artifact
-        for line in show.lines(show.listed(folder), home)
-        if line.artifact and line.artifact.by == "collect"
-    ]
-    pairs, judgements, thumbs = said = said_in(gather(made).sources)
+    _, artifacts = made(run, home)
+    pairs, judgements, thumbs = said = said_in(gather([one for one in artifacts if one.by == "collect"]).sources)
     found = differing(judgements, pairs, thumbs, weighed(*said).raters)
     if not found:
         raise CaifError(
-            f"{run}: no judgement could be set against a person's word", "it takes both on the same two answers"
+            f"{run}: no judgement could be set against a person's word",
+            "it takes both a judge and a person on the same answers",
         )
     return found
 

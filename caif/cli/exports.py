@@ -52,6 +52,8 @@ def choose(
     options |= {key: values.split(",") for key, values in zip(("up", "down"), columns[1:], strict=True) if values}
     if not file.exists():
         raise CaifError(f"{file}: no such file", "check the path")
+    if named == "table" and "map" not in options:
+        raise CaifError("a table needs --map", "write for example --map prompt=question,response=answer,rating=vote")
     plugins = load(folders=[Path("plugins")])
     for complaint in plugins.complaints():
         Terminal().warn(complaint)

@@ -91,7 +91,8 @@ def review(
     question = material.question(source.law, objective)
     kind = "answers" if thumbs else "pairs of different answers"
     if not (found := _items(source, question, Wanted(order, audit, seed), thumbs=thumbs)):
-        raise CaifError(f"{what}: there are no {kind} to review", "run it until [sample], or take --thumbs")
+        remedy = "a run has them once [sample] is done" + ("" if thumbs else "; or ask about one answer with --thumbs")
+        raise CaifError(f"{what}: there are no {kind} to review", remedy)
     known = known_items(_rows(gold), thumb=thumbs) if gold else []
     if gold and not known:
         raise CaifError(f"--gold {gold}: holds no {'thumbs' if thumbs else 'pairs'} to ask", "see caif review --help")

@@ -52,4 +52,7 @@ def _recognised(plugins: Plugins, path: Path) -> tuple[str, str, str]:
     if len(likely) == 1:
         return likely[0].format, likely[0].why, likely[0].needs
     like = "; ".join(f"perhaps {guess.format}: {guess.why}" for guess in guesses[:3])
-    raise CaifError(f"{path}: its format cannot be told{f' ({like})' if like else ''}", "name it with --format")
+    raise CaifError(
+        f"{path}: its format cannot be told{f' ({like})' if like else ''}",
+        "name it with --format, or with --map the columns of a table",
+    )

@@ -35,7 +35,10 @@ def polarity(up: Marks, down: Marks) -> Polarity:
     """Return what was declared; both directions must be, and no value may be in both."""
     said = Polarity(frozenset(map(mark, up)) - {""}, frozenset(map(mark, down)) - {""})
     if not (said.up and said.down):
-        raise CaifError("which values are up and which are down is not told", "write for example up = [1], down = [0]")
+        raise CaifError(
+            "which values are up and which are down is not told",
+            "write for example up = [1], down = [0] (--up 1 --down 0)",
+        )
     if both := said.up & said.down:
         raise CaifError(f"up and down both hold {_all(both)}", "a value means one of them")
     return said

@@ -102,6 +102,7 @@ def test_a_file_of_unknown_keys_is_not_guessed_at(write, caif):
     assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
     assert "its format cannot be told" in result.stderr
     assert "name it with --format" in result.stderr
+    assert "a table needs --map" in caif("feedback", "inspect", "in.jsonl", "--format", "table").stderr
     assert "did you mean 'caif'" in caif("feedback", "inspect", "in.jsonl", "--format", "caiff").stderr
     assert "no such file" in caif("feedback", "inspect", "none.jsonl").stderr
 

@@ -26,7 +26,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\0
         ({"map": THUMBS, "up": (1, 0), "down": (0,)}, "up and down both hold 0"),
         (
             {"map": THUMBS | {"comment": "c"}, "up": (1,), "down": (0,)},
-            "map names 'comment', which no row has; did you mean",
+            "map has 'comment' on its left, which is no field of a thumb or pair; did you mean",
         ),
         ({"map": {"prompt": "q"}}, "map makes neither thumbs nor pairs"),
         ({"map": {"prompt": "q", "response": "a"}}, "map makes neither thumbs nor pairs"),
