@@ -10,7 +10,10 @@ from caif.sections.parts import Count, FilePath, Part, SafeName
 
 
 class Source(Part):
-    """One feedback source under a name; the name is what reports and weights call it."""
+    """One feedback source under a name, which is what reports and weights call it; left out, it is called as `use` says.
+
+    The keys beside these are the options of that source: caif plugins thumbs.
+    """
 
     hook = "caif_feedback_sources"
     name: SafeName | Literal[""] = ""
@@ -33,6 +36,9 @@ class Combine(Frozen):
     set aside; or all that is said of it, thumbs too, becomes one row with the probability that raters' reliability makes
     likely ("fuse"). Of near-duplicates, whose prompts and answers are `alike` by MinHash, all share the weight of one, or
     one is kept ("drop"). At most `per_prompt` pairs of a prompt stay; if `balanced`, they weigh one together.
+    `boilerplate = "drop"` sets aside labels that prefer a refusal by habit; refusals of prompts with one of `unsafe` tags
+    stay, and those that a judge prefers under one of the objectives `harm`. Rows with a run of `words` words of a file of
+    `evaluation_sets` must not be trained on and are set aside. What `split_by` names never stands on both sides of the split.
     """
 
     weights: dict[str, Weight] = {}
@@ -45,15 +51,11 @@ class Combine(Frozen):
     per_prompt: Count = 16
     balanced: bool = False
     boilerplate: Literal["keep", "drop"] = "keep"
-    """Whether labels that prefer a refusal by habit stay; refusals of prompts with one of `unsafe` tags always do, and those
-    that a judge prefers under one of the objectives `harm`."""
     unsafe: tuple[str, ...] = ("unsafe",)
     harm: tuple[str, ...] = ("harmlessness",)
     evaluation_sets: tuple[FilePath, ...] = ()
-    """Files whose texts must not be trained on: rows with a run of `words` of their words are set aside."""
     words: Annotated[int, Field(ge=5)] = 13
     split_by: tuple[Kinship, ...] = ("prompt",)
-    """What must not stand on both sides of the split; prompts never do."""
     heldout: Share = 0.2
 
     @model_validator(mode="after")
