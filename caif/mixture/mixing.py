@@ -183,9 +183,8 @@ def _shared(
     for name, share in cfg.shares.items():
         reached = weights.get(name, 0.0) / (sum(weights.values()) or 1.0)
         if abs(reached - share) > 0.005:
-            tell.warn(
-                f"combine: {name} has {reached:.0%} of the weight, not {share:.0%}: no factor is over share_limit"
-            )
+            why = "no factor is over share_limit" if reached else "no row of it alone is left to train on"
+            tell.warn(f"combine: {name} has {reached:.0%} of the weight, not {share:.0%}: {why}")
     return parts, factors
 
 
