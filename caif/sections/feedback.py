@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from caif.content import Frozen
-from caif.data import Share, Weight
+from caif.data import Share
 from caif.sections.parts import Count, FilePath, Part, SafeName
 
 
@@ -26,6 +26,7 @@ class Source(Part):
 
 Kinship = Literal["prompt", "conversation", "rater"]
 Target = Annotated[float, Field(gt=0, le=1)]
+SourceWeight = Annotated[float, Field(ge=0, le=1e6)]  # beyond that, sums of weights are no numbers any more
 
 
 class Combine(Frozen):
@@ -41,7 +42,7 @@ class Combine(Frozen):
     `evaluation_sets` must not be trained on and are set aside. What `split_by` names never stands on both sides of the split.
     """
 
-    weights: dict[str, Weight] = {}
+    weights: dict[str, SourceWeight] = {}
     caps: dict[str, Count] = {}
     shares: dict[str, Target] = {}
     share_limit: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 10.0

@@ -76,6 +76,10 @@ def toml(value: Any) -> str:
             "sft.model: no model 'smal' in [models]; did you mean 'small'?",
         ),
         (
+            '[[feedback]]\nuse = "thumbs"\n[combine]\nweights = {thumbs = 1e308}',
+            "combine.weights.thumbs: input should be less than or equal to 1000000",
+        ),
+        (
             '[[feedback]]\nuse = "thumbs"\n[combine]\nweights = {thumb = 2}',
             "no feedback source 'thumb'; did you mean 'thumbs'?",
         ),
