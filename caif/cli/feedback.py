@@ -82,7 +82,8 @@ def import_(
 
     Rows that cannot be used are counted by reason, and by policy stop the import (exit code 2, nothing is written), are
     skipped, or go to OUT.quarantine.jsonl with file, line, reason and the row itself with people hidden. Rater and chat
-    ids become hashes; with --salt-env nobody who knows an id can find its votes.
+    ids become hashes; with --salt-env nobody who knows an id can find its votes. Those of caif's own lines stay as they
+    were written.
 
     \b
     caif feedback import feedback-history-export.json -o thumbs.jsonl --salt-env MY_SALT
