@@ -1,5 +1,6 @@
-"""The points of a sweep: every combination of the weights that were named."""
+"""The points of a sweep: every combination of the weights that were named, and every combination of the bounds."""
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import NamedTuple
@@ -8,49 +9,94 @@ from caif.errors import CaifError
 
 SECTIONS = {"dpo": "dpo", "kto": "kto"}
 """Which section's `weights` a recipe is trained with, where it is not [rl]."""
+BOUNDED = ("constitutional", "rlaif")
+"""The recipes whose RL keeps to constraints."""
+SIGNS = {">=": "at_least", "<=": "at_most"}
 
-Weights = Mapping[str, float]
+
+class Bound(NamedTuple):
+    """What an objective's mean reward is held to: `way` is "at_least" or "at_most"."""
+
+    way: str
+    value: float
+
+    @property
+    def said(self) -> str:
+        """The bound as it is written."""
+        return f"{'>=' if self.way == 'at_least' else '<='} {self.value:g}"
+
+
+class Point(NamedTuple):
+    """What is put over the run file: weights, or bounds."""
+
+    weights: Mapping[str, float] = {}
+    bounds: Mapping[str, Bound] = {}
+
+    @property
+    def said(self) -> str:
+        """The point as a page or a table names it."""
+        weights = [f"{name} {weight:g}" for name, weight in self.weights.items()]
+        return ", ".join([*weights, *(f"{name} {bound.said}" for name, bound in self.bounds.items())])
 
 
 class Trial(NamedTuple):
     """One run of a sweep."""
 
-    weights: Weights
+    point: Point
     seed: int
 
     @property
     def name(self) -> str:
         """What it is called as a folder."""
-        return "-".join([*(f"{name}{weight:g}" for name, weight in self.weights.items()), f"seed{self.seed}"])
+        weights = [f"{name}{weight:g}" for name, weight in self.point.weights.items()]
+        bounds = [f"{name}-{bound.way}{bound.value:g}" for name, bound in self.point.bounds.items()]
+        return "-".join([*weights, *bounds, f"seed{self.seed}"])
 
     def overrides(self, recipe: str) -> list[str]:
         """Return what is put over the run file."""
         section = SECTIONS.get(recipe, "rl")
+        if self.point.bounds and recipe not in BOUNDED:
+            raise CaifError(f"--bounds: the recipe {recipe!r} keeps to no bounds", f"recipe={' or '.join(BOUNDED)}")
         return [
-            *(f"{section}.weights.{name}={weight!r}" for name, weight in self.weights.items()),
+            *(f"{section}.weights.{name}={weight!r}" for name, weight in self.point.weights.items()),
+            *(f"rl.constraints.{name}.{bound.way}={bound.value!r}" for name, bound in self.point.bounds.items()),
             f"policy_seed={self.seed}",
         ]
 
 
-def parse(texts: Sequence[str]) -> list[dict[str, float]]:
-    """Return the weights of every point: "a=1,2" and "b=3,4" are four. An objective named twice is an error."""
-    named: dict[str, list[float]] = {}
+def parse(weights: Sequence[str], bounds: Sequence[str] = ()) -> list[Point]:
+    """Return the points: "a=1,2" and "b=3,4" are four, "a>=0,1" two more. An objective named twice is an error."""
+    if not weights and not bounds:
+        raise CaifError("sweep: nothing to try", 'name --weights "OBJECTIVE=N,N,…" or --bounds "OBJECTIVE>=N,N,…"')
+    weighed, bounded = _named("--weights", "=", weights), _named("--bounds", ">=|<=", bounds)
+    held = {name: [Bound(SIGNS[sign], value) for value in values] for name, (sign, values) in bounded.items()}
+    return [
+        *(Point(weights=dict(zip(weighed, some, strict=True))) for some in product(*(v for _, v in weighed.values())) if some),
+        *(Point(bounds=dict(zip(held, some, strict=True))) for some in product(*held.values()) if some),
+    ]  # fmt: skip
+
+
+def _named(option: str, signs: str, texts: Sequence[str]) -> dict[str, tuple[str, list[float]]]:
+    """Return the sign and the numbers of each objective."""
+    named: dict[str, tuple[str, list[float]]] = {}
     for text in texts:
-        name, equals, values = text.partition("=")
+        found = re.fullmatch(rf"([^<>=]+?)\s*({signs})(.+)", text.strip())
         try:
-            weights = [float(value) for value in values.split(",")]
+            values = [float(value) for value in found[3].split(",")] if found else []
         except ValueError:
-            weights = []
-        if not equals or not name or not weights or not all(abs(weight) < float("inf") for weight in weights):
+            values = []
+        if not found or not values or not all(abs(value) < float("inf") for value in values):
+            sign = signs.replace("|", " or ")
             raise CaifError(
-                f"--weights {text!r}: is not OBJECTIVE=NUMBER,NUMBER,…", 'for example "harmlessness=0.5,1,2"'
+                f"{option} {text!r}: is not OBJECTIVE{sign}NUMBER,NUMBER,…",
+                f'for example "harmlessness{signs.split("|")[0]}0.5,1,2"',
             )
-        if name in named:
-            raise CaifError(f"--weights: {name!r} stands twice", "put its numbers behind one =")
-        named[name] = list(dict.fromkeys(weights))
-    return [dict(zip(named, weights, strict=True)) for weights in product(*named.values())]
+        if found[1] in named:
+            raise CaifError(f"{option}: {found[1]!r} stands twice", "put its numbers behind one sign")
+        named[found[1]] = (found[2], list(dict.fromkeys(values)))
+    return named
 
 
-def trials(points: Sequence[Weights], seed: int, seeds: int) -> list[Trial]:
+def trials(points: Sequence[Point], seed: int, seeds: int) -> list[Trial]:
     """Return every point with every seed, the run file's seed first; points come round before the next seed does."""
     return [Trial(point, seed + n) for n in range(seeds) for point in points]

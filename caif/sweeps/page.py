@@ -14,6 +14,7 @@ table { border-collapse: collapse; margin: 1rem 0; } th, td { padding: .2rem .8r
 .num { font-variant-numeric: tabular-nums; } .faint { color: var(--faint); } figure { display: inline-block; margin: 0 1rem 1rem 0; }
 svg text { fill: var(--ink); font-size: 11px; } .axis { stroke: var(--faint); fill: none; } .line { stroke: var(--front); fill: none; }
 .point { fill: var(--point); stroke: var(--point); } .front { fill: var(--front); stroke: var(--front); }
+.bounded { fill: var(--paper); stroke-width: 1.5; }
 """
 
 Row = Mapping[str, Any]
@@ -31,12 +32,12 @@ def page(found: Mapping[str, Any]) -> str:
 <h1>Sweep: {escape(found["name"])}</h1>
 <p>{len(found["runs"])} runs, {len(points)} points. Measured by {escape(found["measure"])} on held-out prompts, from 0 to 1,
 interquartile means over seeds with 95 % intervals by bootstrap over seeds. No point of the front is beaten by another in
-everything; which of them is best is for people to say.</p>
+everything; which of them is best is for people to say.{_drawn(points)}</p>
 {drawn}
-<table><thead><tr><th>Weights</th>{"".join(f"<th>{escape(name)}</th>" for name in objectives)}<th>Seeds</th><th>Front</th>
+<table><thead><tr><th>Point</th>{"".join(f"<th>{escape(name)}</th>" for name in objectives)}<th>Seeds</th><th>Front</th>
 <th>Adds to the volume</th></tr></thead><tbody>{"".join(_row(point, objectives) for point in points)}</tbody></table>
 <p>Volume that the front dominates, from 0 in every objective: {_interval(volume)}.{_alone(points)}</p>
-<h2>Runs</h2>
+{_bounds(found["runs"])}<h2>Runs</h2>
 <table><thead><tr><th>Run</th><th>Seed</th>{"".join(f"<th>{escape(name)}</th>" for name in objectives)}</tr></thead>
 <tbody>{"".join(_run(run, objectives) for run in found["runs"])}</tbody></table>
 </body></html>
@@ -54,14 +55,36 @@ def _interval(row: Row) -> str:
     return f'<span class="num">{row["value"]:.3f}{around}</span>'
 
 
-def _weights(weights: Mapping[str, float]) -> str:
-    return escape(", ".join(f"{name} {weight:g}" for name, weight in weights.items()))
+def _drawn(points: Sequence[Row]) -> str:
+    return " Empty circles are points held to a bound." if any(p["bounds"] for p in points) else ""
+
+
+def _bounds(runs: Sequence[Row]) -> str:
+    """Return the table of what became of each bound, empty if there was none."""
+    rows = [(run, bound) for run in runs for bound in run["kept"]]
+    if not rows:
+        return ""
+    return (
+        "<h2>Bounds</h2>\n<p>Mean reward of the policy's answers to held-out prompts, with the 95 % interval over prompts; "
+        "a bound is kept if the interval reaches it.</p>\n"
+        "<table><thead><tr><th>Bound</th><th>Seed</th><th>Mean reward</th><th>Kept</th></tr></thead><tbody>"
+        f"{''.join(_bound(run, bound) for run, bound in rows)}</tbody></table>\n"
+    )
+
+
+def _bound(run: Row, bound: Row) -> str:
+    if bound["held"] is None:
+        cells = "<td>not measured</td><td></td>"
+    else:
+        around = f'<span class="faint">[{bound["low"]:.3f}, {bound["high"]:.3f}]</span>'
+        cells = f'<td class="num">{bound["mean"]:.3f} {around}</td><td>{"yes" if bound["held"] else "no"}</td>'
+    return f'<tr><td>{escape(bound["said"])}</td><td class="num">{run["seed"]}</td>{cells}</tr>'
 
 
 def _row(point: Row, objectives: Sequence[str]) -> str:
     cells = "".join(f"<td>{_interval(point['objectives'][name])}</td>" for name in objectives)
     return (
-        f'<tr><td>{_weights(point["weights"])}</td>{cells}<td class="num">{point["seeds"]}</td>'
+        f'<tr><td>{escape(point["point"])}</td>{cells}<td class="num">{point["seeds"]}</td>'
         f'<td>{"yes" if point["front"] else "no"}</td><td class="num">{point["adds"]:.3f}</td></tr>'
     )
 
@@ -98,10 +121,11 @@ def _figure(points: Sequence[Row], x: str, y: str) -> str:
 def _mark(point: Row, x: str, y: str) -> str:
     across, up = point["objectives"][x], point["objectives"][y]
     cx, cy, kind = _at(across["value"], up=False), _at(up["value"], up=True), "front" if point["front"] else "point"
-    cross = ""
+    cross, hollow = "", ' class="bounded"' if point["bounds"] else ""
     if across["low"] is not None:
         cross = (f'<path d="M{_at(across["low"], up=False)} {cy}H{_at(across["high"], up=False)}'
                  f'M{cx} {_at(up["low"], up=True)}V{_at(up["high"], up=True)}"/>')  # fmt: skip
     return (
-        f'<g class="{kind}"><title>{_weights(point["weights"])}</title>{cross}<circle cx="{cx}" cy="{cy}" r="3.5"/></g>'
+        f'<g class="{kind}"><title>{escape(point["point"])}</title>{cross}'
+        f'<circle cx="{cx}" cy="{cy}" r="3.5"{hollow}/></g>'
     )

@@ -9,8 +9,8 @@ from caif.api import Guided, Results, go, prepare
 from caif.errors import CaifError
 from caif.run import Tell
 from caif.store import write_text
-from caif.sweeps.grid import Trial, trials
-from caif.sweeps.measured import Tried, by_rewards, by_wins, table
+from caif.sweeps.grid import Point, Trial, trials
+from caif.sweeps.measured import Tried, by_rewards, by_wins, kept, table
 from caif.sweeps.page import page
 
 
@@ -33,7 +33,7 @@ class Attempt(Guided):
 
 
 def sweep(
-    file: Path | str, points: Sequence[dict[str, float]], seeds: int, *, home: Path, overrides: Sequence[str] = (),
+    file: Path | str, points: Sequence[Point], seeds: int, *, home: Path, overrides: Sequence[str] = (),
     tell: Tell | None = None,
 ) -> Swept:  # fmt: skip
     """Run all, and write page and numbers into HOME/sweeps. Stopped, it goes on where it was: what is made is found again."""
@@ -45,9 +45,10 @@ def sweep(
     tried, measures = [], []
     for n, (trial, run) in enumerate(zip(wanted, runs, strict=True), 1):
         first.tell.say(f"sweep: {n} of {len(wanted)}: {trial.name}")
-        measure, values = _valued(go(run))
+        done = go(run)
+        measure, values = _valued(done)
         measures.append(measure)
-        tried.append(Tried(trial, values))
+        tried.append(Tried(trial, values, kept(trial.point.bounds, done.artifact("evaluate").metrics)))
     if len(set(measures)) > 1:
         raise CaifError("sweep: some runs have a judge's verdicts and some have none", "see caif show of each")
     cfg = first.config.evaluate

@@ -13,8 +13,8 @@ from scipy.stats import trim_mean
 
 from caif.errors import CaifError
 from caif.sweeps.front import beats, front, hypervolume
-from caif.sweeps.grid import Trial, parse, trials
-from caif.sweeps.measured import Tried, by_rewards, by_wins, table
+from caif.sweeps.grid import Bound, Point, Trial, parse, trials
+from caif.sweeps.measured import Tried, by_rewards, by_wins, kept, table
 from caif.sweeps.page import page
 from caif.sweeps.seeds import iqm, stratified
 
@@ -84,7 +84,7 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
 def test_weights_are_parsed_and_combined() -> None:
     """Every combination, every seed; what cannot be read is refused by name."""
     points = parse(["a=0.5,1,1", "b=2"])
-    assert points == [{"a": 0.5, "b": 2.0}, {"a": 1.0, "b": 2.0}]
+    assert points == [Point({"a": 0.5, "b": 2.0}), Point({"a": 1.0, "b": 2.0})]
     wanted = trials(points, 7, 2)
     assert [t.seed for t in wanted] == [7, 7, 8, 8]
     assert wanted[0].overrides("dpo") == ["dpo.weights.a=0.5", "dpo.weights.b=2.0", "policy_seed=7"]
@@ -96,8 +96,38 @@ def test_weights_are_parsed_and_combined() -> None:
         parse(["a=1", "a=2"])
 
 
+def test_bounds_are_points_beside_the_weights() -> None:
+    """They do not multiply with the weights; either way of bounding is read, and a recipe without constraints refuses."""
+    points = parse(["a=1,2"], ["b >= 0,-0.5", "c<=3"])
+    assert points[:2] == [Point({"a": 1.0}), Point({"a": 2.0})]
+    assert [point.said for point in points[2:]] == ["b >= 0, c <= 3", "b >= -0.5, c <= 3"]
+    trial = trials(points[3:], 0, 1)[0]
+    bounds = ["rl.constraints.b.at_least=-0.5", "rl.constraints.c.at_most=3.0"]
+    assert trial.overrides("constitutional") == [*bounds, "policy_seed=0"]
+    with pytest.raises(CaifError, match="keeps to no bounds"):
+        trial.overrides("dpo")
+    for wrong in ("b=1", "b>1", ">=1", "b>=x", "b>=inf"):
+        with pytest.raises(CaifError, match="is not OBJECTIVE>="):
+            parse([], [wrong])
+    with pytest.raises(CaifError, match="nothing to try"):
+        parse([])
+
+
+def test_a_bound_is_kept_if_the_interval_over_held_out_prompts_reaches_it() -> None:
+    """From its own side; a plugin's reward is looked up by its name, and what was not measured is left open."""
+    policy = {"mean": 0.4, "low": 0.2, "high": 0.6}
+    metrics = {"measures": {"reward: a": {"policy": policy}, "words": {"policy": policy}}}
+
+    def held(name: str, way: str, value: float) -> bool | None:
+        return kept({name: Bound(way, value)}, metrics)[0]["held"]
+
+    assert [held("a", "at_least", value) for value in (0.1, 0.59, 0.61)] == [True, True, False]
+    assert [held("words", "at_most", value) for value in (0.19, 0.21, 9)] == [False, True, True]
+    assert held("b", "at_least", 0) is None
+
+
 def tried(weight: float, seed: int, **values: float) -> Tried:
-    return Tried(Trial({"a": weight}, seed), values)
+    return Tried(Trial(Point({"a": weight}), seed), values)
 
 
 def test_the_table_has_no_single_score() -> None:
@@ -111,7 +141,7 @@ def test_the_table_has_no_single_score() -> None:
     assert found["points"][0]["objectives"]["a"]["value"] == pytest.approx(0.21)
     assert found["hypervolume"]["value"] == pytest.approx(0.21 * 0.8 + (0.81 - 0.21) * 0.2)
     assert found["hypervolume"]["low"] < found["hypervolume"]["value"] < found["hypervolume"]["high"]
-    assert set(found["points"][0]) == {"weights", "front", "seeds", "objectives", "adds"}
+    assert set(found["points"][0]) == {"point", "weights", "bounds", "front", "seeds", "objectives", "adds"}
 
 
 def test_rewards_are_put_on_a_fixed_scale() -> None:
@@ -125,10 +155,18 @@ def test_rewards_are_put_on_a_fixed_scale() -> None:
 
 def test_the_page_escapes_what_it_is_given_and_loads_nothing() -> None:
     """A hostile name stays text."""
-    runs = [Tried(Trial({"<b>": 1.0}, 0), {"<script>x</script>": 0.5, "b": 0.2})]
+    bounds = {"<u>": Bound("at_least", 0.5)}
+    measured = {"measures": {"<u>": {"policy": {"mean": 0.4, "low": 0.3, "high": 0.45}}}}
+    runs = [
+        Tried(Trial(Point({"<b>": 1.0}), 0), {"<script>x</script>": 0.5, "b": 0.2}),
+        Tried(Trial(Point(bounds=bounds), 0), {"<script>x</script>": 0.4, "b": 0.1}, kept(bounds, measured)),
+    ]
     text = page({"name": "<i>", **table(runs, "reward", 10, 0)})
     assert "<script" not in text
     assert "<i>" not in text
+    assert "<u>" not in text
+    assert "&lt;u&gt; &gt;= 0.5</td>" in text
+    assert "<td>no</td></tr>" in text
     assert "&lt;script&gt;" in text
     assert "http" not in text.replace("http-equiv", "")
     assert "One seed shows no spread" in text
@@ -151,7 +189,7 @@ learning_rate = 0.01
 
 
 def test_a_sweep_builds_what_is_shared_once_and_goes_on_where_it_was(whole: Path) -> None:
-    """Two weights: two policies, one reward model; said again, nothing is made."""
+    """A weight and a bound: two policies, one reward model; said again, nothing is made."""
     from typer.testing import CliRunner
 
     from caif.cli import app
@@ -159,7 +197,8 @@ def test_a_sweep_builds_what_is_shared_once_and_goes_on_where_it_was(whole: Path
     file = whole.with_name("sweep.toml")
     file.write_text(f"{whole.read_text()}\n{RUN}")
     home = whole.parent / "home"
-    said = ["sweep", str(file), "--weights", "clarity=0.5,2", "--seeds", "1", "--home", str(home), "--json"]
+    points = ["--weights", "clarity=0.5", "--bounds", "clarity>=-9"]
+    said = ["sweep", str(file), *points, "--seeds", "1", "--home", str(home), "--json"]
     first = CliRunner().invoke(app, said, catch_exceptions=False)
     assert first.exit_code == 0, first.output
     made = sorted(path.name for path in (home / "store").iterdir())
@@ -167,6 +206,7 @@ def test_a_sweep_builds_what_is_shared_once_and_goes_on_where_it_was(whole: Path
     assert len([name for name in made if name.startswith("combine-")]) == 1
     found = json.loads((home / "sweeps" / "tiny.json").read_text())
     assert (len(found["points"]), len(found["runs"]), found["measure"]) == (2, 2, "reward")
+    assert found["runs"][1]["kept"][0]["held"] is True
     assert (home / "sweeps" / "tiny.html").is_file()
     again = CliRunner().invoke(app, said, catch_exceptions=False)
     assert again.exit_code == 0
