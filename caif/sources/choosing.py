@@ -74,7 +74,7 @@ def overrule(judged: Sequence[tuple[Chosen, Judgement]], margin: float) -> list[
             voice = (chosen.principle.authority, judgement.verdict, judgement.principle)
             sure.setdefault(_about(judgement), []).append(voice)
     return [
-        judgement.but(resolution=_resolution(chosen, judgement, sure.get(_about(judgement), []))) for chosen, judgement in judged
+        judgement.noting(resolution=_resolution(chosen, judgement, sure.get(_about(judgement), []))) for chosen, judgement in judged
     ]
 
 

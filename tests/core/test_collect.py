@@ -18,7 +18,7 @@ from caif.run import Run, Tell
 from caif.stages.collect import collect
 from caif.store import Artifact
 
-LABEL = Preference(prompt=PROMPT, chosen="x", rejected="y", probability=0.8, objective="o")
+LABEL = Preference(prompt=PROMPT, chosen="x", rejected="y", probability=0.8, objective="honesty")
 COMPARED = Comparison(prompt=PROMPT, a="x", b="y")
 
 
@@ -122,14 +122,21 @@ def test_a_judge_that_fails_what_is_known_is_named_at_once(tmp_path: Path, monke
     assert warned == ["my.source-2: its judge fails tests (garbage); the report says how"]
 
 
-def test_a_labelers_mistakes_that_its_judgements_show_are_written_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_labelers_mistakes_that_its_judgements_show_are_written_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Though it never heard of a self-test: the terminal warns, and the report has the reason."""
     warned: list[str] = []
     monkeypatch.setattr(Tell, "warn", lambda _, text: warned.append(text))
     same = Comparison(prompt=PROMPT, a="x", b="x")
     made = collected(tmp_path, lambda _: [judgement("a", p_a=0.8).but(comparison=same), LABEL])
     (test,) = made.rows(Tested)
-    assert (test.check, test.passed, test.source, test.judge) == ("identical answers", False, "my.source-2", "j by logprobs")
+    assert (test.check, test.passed, test.source, test.judge) == (
+        "identical answers",
+        False,
+        "my.source-2",
+        "j by logprobs",
+    )
     assert warned == ["my.source-2: its judge fails tests (identical answers); the report says how"]
 
 
@@ -149,3 +156,18 @@ def test_a_source_is_never_shown_a_held_out_prompt(tmp_path: Path) -> None:
     assert list(seen[0].prompts) == [PROMPT]
     assert seen[0].constitution == LAW
     assert seen[0].source == "my.source-2"
+
+
+def test_feedback_about_an_objective_that_the_constitution_lacks_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would become a reward of its own, which nobody asked for; the rows are kept, and counted in the warning."""
+    warned: list[str] = []
+    monkeypatch.setattr(Tell, "warn", lambda _, text: warned.append(text))
+    known = next(iter(LAW.objectives))
+    rows = [LABEL.but(objective=f"{known}s"), LABEL.but(objective=f"{known}s", chosen="z"), LABEL.but(objective=known)]
+    made = collected(tmp_path, lambda _: rows)
+    assert made.rows(Preference) == rows
+    assert warned == [
+        f"my.source-2: the constitution lacks objective '{known}s', which 2 of its rows are about; did you mean {known!r}?"
+    ]

@@ -98,6 +98,7 @@ def test_a_changed_row_has_the_id_of_its_new_content() -> None:
     """`but` never carries the old id along."""
     row = Preference(prompt=PROMPT, chosen="a", rejected="b", probability=0.7, objective="o")
     assert row.but(weight=2).id == row.model_copy(update={"id": ""}).but(weight=2.0).id != row.id
+    assert row.noting(weight=2.0) == row.but(weight=2.0)
 
 
 @given(texts, texts)
