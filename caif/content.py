@@ -13,13 +13,18 @@ from typing import ClassVar, Self
 from pydantic import BaseModel, ConfigDict
 
 # What holds itself is no content: json then ends in a RecursionError, and not to look for it is a third of the time.
-_as_json = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+as_json = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 _PLAIN = (str, float, int, bool, type(None))
 
 
 def digest(content: object) -> str:
     """Return 32 hex digits that depend on JSON content alone, not on the order of keys."""
-    return hashlib.blake2b(_as_json(content).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return digest_of_json(as_json(content))
+
+
+def digest_of_json(written: str) -> str:
+    """Return the digest of content that is written as `as_json` writes it."""
+    return hashlib.blake2b(written.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def rng(*seeds: object) -> random.Random:

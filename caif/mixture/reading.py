@@ -5,6 +5,7 @@ rest of caif trusts. The ids of a million rows take seconds.
 """
 
 from collections.abc import Iterable, Iterator
+from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from caif.content import Row, content_fields, digest
+from caif.content import Row, as_json, content_fields, digest, digest_of_json
 from caif.data import Preference
 from caif.errors import CaifError
 from caif.mixture.rows import large_schema
@@ -76,20 +77,30 @@ def prompt_ids(messages: Iterable[Any]) -> list[str]:
 
 
 def ids(kind: type[Row], table: pa.Table | pa.RecordBatch) -> list[str]:
-    """Return the id that each row's content has, as the row itself would say."""
-    names = content_fields(kind)
+    """Return the id that each row's content has, as the row itself would say.
+
+    Each column is written as JSON, and a row's is put together from its columns': half the time of writing row by row.
+    """
+    names = sorted(content_fields(kind))
+    keys = sorted((*names, "row"))
+    row = ",".join(f'"row":"{kind.__name__}"' if key == "row" else f'"{key}":%s' for key in keys).join("{}")
     found = []
     for batch in [table] if isinstance(table, pa.RecordBatch) else table.to_batches(max_chunksize=BATCH):
-        columns = (_plain(batch.column(name)) for name in names)
-        found += [
-            digest({"row": kind.__name__, **dict(zip(names, values, strict=True))})
-            for values in zip(*columns, strict=True)
-        ]
+        columns = (_written(batch.column(name)) for name in names)
+        found += [digest_of_json(row % values) for values in zip(*columns, strict=True)]
     return found
 
 
-def _plain(values: pa.Array) -> list[Any]:
-    return (pc.struct_field(values, "id") if pa.types.is_struct(values.type) else values).to_pylist()  # type: ignore[no-any-return]
+def _written(values: pa.Array) -> list[str]:
+    """Return each value of a column as JSON; a row in it is known by its id."""
+    if pa.types.is_struct(values.type):
+        values = pc.struct_field(values, "id")
+    plain = values.to_pylist()
+    if pa.types.is_primitive(values.type):
+        return as_json(plain)[1:-1].split(",") if plain else []
+    if values.null_count or pa.types.is_nested(values.type):
+        return [as_json(value) for value in plain]
+    return [encode_basestring(text) for text in plain]
 
 
 def upright(batch: pa.RecordBatch) -> pa.RecordBatch:
