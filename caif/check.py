@@ -4,6 +4,7 @@ It costs seconds and finds what would otherwise stop a run after hours. Only wha
 """
 
 import shutil
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, NoReturn
 from pydantic import BaseModel
 
 from caif import plan
-from caif.config import TUNED, Evaluate, ModelSpec, Part, Prompts, Revise, Reward, Rl, Source
+from caif.config import TUNED, Combine, Evaluate, ModelSpec, Part, Prompts, Revise, Reward, Rl, Source
 from caif.constitution import Constitution, read
 from caif.critic import read_examples
 from caif.data import Rejected
@@ -28,10 +29,14 @@ CONVERTED = {"0.5b": 2_000_000_000, "1.5b": 5_000_000_000}
 
 
 class Findings(dict[str, list[str]]):
-    """What is wrong, by what was looked at; an empty list means that nothing is. `models` are those that were seen."""
+    """What is wrong, by what was looked at; an empty list means that nothing is. `models` are those that were seen.
+
+    `notes` are what may well be right, and what cannot be known beforehand, by the same places.
+    """
 
     def __init__(self) -> None:
         self.models: list[ModelSpec] = []
+        self.notes: defaultdict[str, list[str]] = defaultdict(list)
 
     @contextmanager
     def of(self, place: str) -> Iterator[list[str]]:
@@ -86,6 +91,7 @@ def _section(run: Run, found: Findings, name: str, cfg: BaseModel, law: Constitu
         found.models += models
         for spec in models:
             wrong += _model(run, spec)
+            found.notes[name] += _unseen(spec)
         if isinstance(cfg, Revise):
             _revise(cfg, law)
         if isinstance(cfg, (Reward, Rl)) and cfg.trainer:
@@ -94,6 +100,8 @@ def _section(run: Run, found: Findings, name: str, cfg: BaseModel, law: Constitu
             wrong += _named(run, cfg, law)
         if isinstance(cfg, Evaluate) and run.config.prompts.heldout == 0:
             wrong.append("no prompt is held out; raise prompts.heldout")
+        if isinstance(cfg, (Prompts, Combine)) and cfg.heldout == 1:
+            wrong.append("heldout = 1 holds everything out, and nothing is left to learn from; lower it")
         if isinstance(cfg, Part) and not wrong:
             made = run.plugins.make(cfg.hook, cfg.use, cfg.options, run.base)
             _files(run, cfg)
@@ -101,6 +109,7 @@ def _section(run: Run, found: Findings, name: str, cfg: BaseModel, law: Constitu
                 _usable(made(), str(cfg.options.get("path", cfg.use)))
             if isinstance(cfg, Source):
                 wrong += _source(run, cfg, made, law)
+                found.notes[name] += _foreign(run, cfg, made, law) if not wrong else []
     parts = cfg.metrics if isinstance(cfg, Evaluate) else cfg.rewards if isinstance(cfg, Rl) else {}
     for label, part in parts.items():
         with found.of(f"{name}: {label}"):
@@ -115,6 +124,14 @@ def _model(run: Run, spec: ModelSpec) -> list[str]:
     if why is None and spec.use.partition(":")[0] not in resolve.LOCAL:
         resolve.resolve(spec, factories)  # says if a package is missing; no server is asked
     return [why] if why else []
+
+
+def _unseen(spec: ModelSpec) -> list[str]:
+    """Return that a model cannot be looked for here: what is no folder is a name on a model hub."""
+    scheme, _, rest = spec.use.partition(":")
+    if scheme != "hf" or resolve.is_folder(rest) or Path(rest).expanduser().is_dir():
+        return []
+    return [f"{spec.use} is no folder here; whether a model hub has it is known when it is loaded"]
 
 
 def _revise(cfg: Revise, law: Constitution | None) -> None:
@@ -150,11 +167,12 @@ def _files(run: Run, cfg: Part) -> None:
             raise CaifError(f"{value}: no such file", "a path starts at the run file's folder")
 
 
-def _usable(rows: Any, where: str) -> None:
+def _usable(rows: Any, where: str) -> Any:
+    """Return the first usable row."""
     rejected = None
     for row in rows:
         if not isinstance(row, Rejected):
-            return
+            return row
         rejected = rejected or row
     why = f"; the first: {rejected.where}: {rejected.reason}" if rejected else ""
     raise CaifError(f"no usable rows in {where}{why}", "check the file and its format")
@@ -170,14 +188,21 @@ def _source(run: Run, cfg: Source, made: Callable[..., Any], law: Constitution |
         wrong.append("sets samples against refusals: [sample] is missing")
     if cfg.use == "critique-revise" and run.config.revise is None:
         wrong.append("compares revisions: [revise] is missing")
-    if law is not None and cfg.use in ("pairs", "thumbs"):  # what else a plugin's source does with a path is its own affair
-        context = FeedbackContext(
-            source=cfg.label, prompts=(), samples=(), revisions=(), constitution=law, seed=run.config.seed,
-            model=_no_model, ask=_no_model, score=_no_model,
-            read=lambda name, path, **more: run.plugins.make("caif_feedback_formats", name, more, run.base)(path),
-        )  # fmt: skip
-        _usable(made(context), str(cfg.options["path"]))
     return wrong
+
+
+def _foreign(run: Run, cfg: Source, made: Callable[..., Any], law: Constitution | None) -> list[str]:
+    """Read a file of people's feedback up to its first usable row, and return that its objective is the file's own."""
+    if law is None or cfg.use not in ("pairs", "thumbs"):  # what a plugin's source does with a path is its own affair
+        return []
+    context = FeedbackContext(
+        source=cfg.label, prompts=(), samples=(), revisions=(), constitution=law, seed=run.config.seed,
+        model=_no_model, ask=_no_model, score=_no_model,
+        read=lambda name, path, **more: run.plugins.make("caif_feedback_formats", name, more, run.base)(path),
+    )  # fmt: skip
+    name = _usable(made(context), str(cfg.options["path"])).objective
+    what = f"its first row is about {name!r}, an objective that the constitution lacks"
+    return [] if name in law.objectives else [f"{what}; {nearest(name, law.objectives)}"]
 
 
 def _no_model(*_: object) -> NoReturn:

@@ -58,7 +58,7 @@ def relabel(run: Guided, source: str = "", *, reparse: bool) -> list[Relabelled]
         again.wanted, again.shut, again.recorded = wanted, reparse, load_run(run.folder).artifacts
         try:
             recipe_of(run.config, run.plugins)(again)
-        except _AllDone:
+        except _AllDone:  # no failure: what is behind the last source in the recipe is not to be made
             pass
         finally:
             again.tell.close()

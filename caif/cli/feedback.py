@@ -107,6 +107,7 @@ def import_(
         line(f"{counted(unusable, 'row')} {'set aside in ' + str(aside(out)) if what == 'quarantine' else 'skipped'}")
     if chosen.salted is False:
         line("raters are hashed with caif's own salt, which everybody knows: for one of your own use --salt-env")
+    line(tally.about)
     line(f"what is personal in the texts stays in them until: caif feedback scrub {out} -o scrubbed.jsonl")
     line(f"to use it, write into a run file:\n\n{stanzas(out, tally)}")
 

@@ -30,13 +30,17 @@ class Chosen(NamedTuple):
 
 
 def choose(plugins: Plugins, path: Path, named: str, options: Mapping[str, Any], salt: str = "") -> Chosen:
-    """Return the reader of a file. A format is recognised by keys alone; what its values mean has to be told."""
+    """Return the reader of a file. A format is recognised by keys alone; what its values mean has to be told.
+
+    A row that names no objective stays without one, unless `options` name it: what it is about is for the run file to say.
+    """
     format, why, needs = (named, "as told", "") if named else _recognised(plugins, path)
     part = plugins.parts[FORMATS].get(format)
-    salts = part is not None and "salt" in defaults(part.factory)
+    known = defaults(part.factory) if part is not None else {}
+    salts = "salt" in known
     if salt and not salts:
         raise CaifError(f"{format}: hashes no raters, so it takes no salt", "leave --salt-env out")
-    given = {**options, "salt": salt} if salt else dict(options)
+    given = {**({"objective": ""} if "objective" in known else {}), **options, **({"salt": salt} if salt else {})}
     try:
         reader = plugins.make(FORMATS, format, given, Path())
     except CaifError as error:

@@ -43,6 +43,8 @@ class Tally:
     pairs: int = 0
     ties: int = 0
     """Pairs whose probability is one half; they are among the pairs."""
+    objectives: Counter[str] = field(default_factory=Counter)
+    """Usable rows by the objective they name; "" is none."""
     problems: Problems = field(default_factory=Problems)
 
     @property
@@ -61,11 +63,22 @@ class Tally:
         counts = {"thumbs": self.thumbs, "up": self.up, "down": self.down, "pairs": self.pairs, "ties": self.ties}
         return {**counts, "problems": self.problems.table}
 
+    @property
+    def about(self) -> str:
+        """What the rows are about, as far as they say so, and who says it otherwise."""
+        named = ", ".join(f"{name} ({count:,})" for name, count in sorted(self.objectives.items()) if name)
+        if not named:
+            return "no row names an objective: to a run they are about helpfulness, or about what its run file says"
+        more = "; the others are about what the run file says" if self.objectives[""] else ""
+        return f"objectives that rows name: {named}{more}; a run warns of those that its constitution lacks"
+
     def add(self, row: Rating | Preference | Rejected) -> None:
         """Count one row."""
         if isinstance(row, Rejected):
             self.problems.add(row)
-        elif isinstance(row, Rating):
+            return
+        self.objectives[row.objective] += 1
+        if isinstance(row, Rating):
             self.up += row.up
             self.down += not row.up
         else:

@@ -46,6 +46,11 @@ def is_local(name: str) -> bool:
     return ":" not in name or name.partition(":")[0] in LOCAL
 
 
+def is_folder(named: str) -> bool:
+    """Whether what follows `hf:` can only be a folder; what else it may be is a name on a model hub."""
+    return Path(named).expanduser().is_absolute() or named.startswith(".")
+
+
 def problem(spec: ModelSpec, factories: Factories) -> str | None:
     """Return why a model cannot be used, as far as can be known without loading it; None if nothing is known."""
     scheme, _, rest = spec.use.partition(":")
@@ -59,7 +64,7 @@ def problem(spec: ModelSpec, factories: Factories) -> str | None:
         return None
     if scheme == "hf":
         path = Path(rest).expanduser()
-        if path.is_absolute() or rest.startswith("."):
+        if is_folder(rest):
             return None if (path / "config.json").is_file() or (path / "adapter_config.json").is_file() else (
                 f"{path} holds no model (no config.json)"
             )

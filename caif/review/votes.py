@@ -63,7 +63,23 @@ class Votes:
 @contextmanager
 def opened(file: Path, rater: str) -> Iterator[Votes]:
     """Open a file of votes to add to it; a second writer is refused, and so is a file that holds something else."""
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with FileIO(_descriptor(file), "a+") as handle, _alone(file):
+        standing = _standing(file, rater) if file.stat().st_size else {}
+        yield Votes(rater, handle, standing, _is_torn(handle))
+
+
+def _descriptor(file: Path) -> int:
+    """Open the file before its lock is asked for: where nothing can be written, a lock looks as if another held it."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise CaifError(f"{file}: cannot be written to: {error.strerror}", "name another file with -o") from None
+
+
+@contextmanager
+def _alone(file: Path) -> Iterator[None]:
+    """Be the only one who writes to a file while the block lasts."""
     lock = FileLock(f"{file}.lock")
     try:
         lock.acquire(timeout=0)
@@ -71,9 +87,7 @@ def opened(file: Path, rater: str) -> Iterator[Votes]:
         what = f"{file}: another review writes there"
         raise CaifError(what, "end that one, or name another --rater or -o", code=STOPPED) from None
     try:
-        standing = _standing(file, rater) if file.exists() else {}
-        with FileIO(os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600), "a+") as handle:
-            yield Votes(rater, handle, standing, _is_torn(handle))
+        yield
     finally:
         lock.release()
 
@@ -110,7 +124,7 @@ def rater_of(home: Path) -> str:
     try:
         with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as new:
             new.write(os.urandom(16).hex())
-    except FileExistsError:
+    except FileExistsError:  # the home folder has its secret; two reviews that begin at once agree on the first one's
         pass
     try:
         account = getpass.getuser()

@@ -5,13 +5,13 @@ from typing import Any
 
 from caif.data import Preference
 from caif.hookspecs import FeedbackSource
-from caif.sources.thumbs import imported
+from caif.sources.thumbs import USUAL, imported
 
 
 def pairs(
     path: Path,
     format: str = "caif",
-    objective: str = "helpfulness",
+    objective: str = USUAL,
     weight: float = 1.0,
     reader: dict[str, Any] | None = None,
 ) -> FeedbackSource:

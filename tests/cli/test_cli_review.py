@@ -10,6 +10,7 @@ import subprocess
 import sys
 import termios
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from caif.cli import app
+from caif.data import Preference
+from caif.errors import STOPPED
+from caif.formats.reviews import reviews
 
 PAIRS = [
     {"prompt": "why?", "chosen": "because \x1b[31m", "rejected": "just so [/red]", "principle": "p", "rater": "judge"},
@@ -160,6 +164,8 @@ def test_a_review_ends_when_all_is_said(file: str) -> None:
         (["pairs.jsonl", "--rater", "../ada"], "--rater '../ada': is no name for a file"),
         (["pairs.jsonl", "--gold", "pairs.jsonl", "--thumbs"], "--gold pairs.jsonl: holds no thumbs to ask"),
         (["pairs.jsonl", "-o", "pairs.jsonl"], "pairs.jsonl:1: is not a vote"),
+        (["pairs.jsonl", "-o", "/proc/votes.jsonl"], "/proc/votes.jsonl: cannot be written to"),
+        (["pairs.jsonl", "-o", "pairs.jsonl/votes.jsonl"], "pairs.jsonl/votes.jsonl: cannot be written to"),
     ],
 )
 def test_what_is_wrong_is_one_line(file: str, arguments: list[str], said: str) -> None:
@@ -196,3 +202,22 @@ def _until(terminal: int, wanted: bytes, *, one_key: bool = False) -> bytes:
         if select.select([terminal], [], [], 0.05)[0]:
             said += os.read(terminal, 10_000)
     return said
+
+
+def test_two_people_at_one_file_write_one_after_the_other(file: str) -> None:
+    """Two processes at once: one is told so and writes nothing; when the first has ended, both have their votes there."""
+
+    def start(rater: str) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", "caif", "review", file, "-o", "votes.jsonl", "--rater", rater]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+
+    first = start("ada")
+    assert first.stdout is not None and first.stdout.readline()  # it asks, so it is the one who writes
+    second = start("bob")
+    _, said = second.communicate("1\n1\n", timeout=120)
+    assert (second.returncode, "another review writes there" in said) == (STOPPED, True)
+    first.communicate("1\n1\n", timeout=120)
+    start("bob").communicate("2\n2\n", timeout=120)
+    rows = list(reviews()(Path("votes.jsonl")))
+    assert Counter(row.rater for row in rows if isinstance(row, Preference)) == {"ada": 2, "bob": 2}

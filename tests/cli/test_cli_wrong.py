@@ -207,3 +207,32 @@ def test_refusals_need_samples(place) -> None:
     without = text[: text.index("[sample]")] + '[[feedback]]\nuse = "refusal"\n'
     place.write("run.toml", without)
     assert "sets samples against refusals" in place.caif("check", "run.toml").stdout
+
+
+@pytest.mark.parametrize(("section", "place_of"), [("[prompts]", "prompts"), ("[combine]", "combine")])
+def test_to_hold_everything_out_is_refused(place, section: str, place_of: str) -> None:
+    """Hours later there would be nothing to learn from."""
+    text = (place.folder / "run.toml").read_text(encoding="utf-8").replace("[combine]\n", "")
+    place.write("run.toml", f"{text}\n[combine]\n".replace(section, f"{section}\nheldout = 1.0"))
+    result = place.caif("check", "run.toml")
+    assert result.exit_code == 2
+    assert f"wrong  {place_of}: heldout = 1 holds everything out" in result.stdout
+
+
+def test_what_only_a_model_hub_knows_is_not_called_ok(place) -> None:
+    """A name that is no folder may be one on a hub: that is a note, and nothing is looked up."""
+    place.change('[generate]\nmodel = "echo"', '[generate]\nmodel = "hf:nope"')
+    result = place.caif("check", "run.toml")
+    assert result.exit_code == 0, result.output
+    assert "ok     generate" not in result.stdout
+    assert "note   generate: hf:nope is no folder here" in result.stdout
+
+
+def test_feedback_about_another_objective_is_a_note(place) -> None:
+    """People may bring an objective of their own; a misspelt one looks the same, so it is named."""
+    place.write("votes.jsonl", '{"prompt": "a", "completion": "b", "up": true, "objective": "helpfullness"}\n')
+    place.change('use = "longer"', 'use = "thumbs"\npath = "votes.jsonl"')
+    result = place.caif("check", "run.toml")
+    assert result.exit_code == 0, result.output
+    said = "note   thumbs: its first row is about 'helpfullness', an objective that the constitution lacks; did you mean"
+    assert said in result.stdout

@@ -280,3 +280,14 @@ def test_an_import_that_fails_in_the_middle_takes_its_scratch_file_away(write):
     with pytest.raises(ValueError, match="broke"):
         bring(rows(), Path("in.jsonl"), Path("out.jsonl"), "quarantine")
     assert [path.name for path in Path().iterdir()] == ["in.jsonl"]
+
+
+def test_what_rows_are_about_is_for_the_run_file_to_say_unless_it_was_said_before(write, caif):
+    """An import leaves the objective open; named with --option, or by the rows, it is written into each."""
+    write("in.jsonl", GOOD)
+    told = caif("feedback", "import", "in.jsonl", "-o", "open.jsonl").stdout
+    assert "no row names an objective" in " ".join(told.split())
+    assert [row.objective for row in caif_rows("honesty")(Path("open.jsonl"))] == ["honesty"]
+    told = caif("feedback", "import", "in.jsonl", "-o", "named.jsonl", "--option", "objective=taste").stdout
+    assert "objectives that rows name: taste (1)" in " ".join(told.split())
+    assert [row.objective for row in caif_rows("honesty")(Path("named.jsonl"))] == ["taste"]

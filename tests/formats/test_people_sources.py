@@ -87,3 +87,14 @@ def test_an_impossible_weight_is_refused_at_once(golden, weight):
     """Before any file is read."""
     with pytest.raises(CaifError, match="weight must be a number in"):
         thumbs(golden("thumbs.jsonl"), weight=weight)
+
+
+def test_an_objective_that_no_row_takes_over_is_refused(write, context):
+    """Rows that name theirs keep it; then what the run file says would be passed over in silence."""
+    row = '{"prompt": "a", "completion": "b", "up": true%s}\n'
+    named, open_ = row % ', "objective": "taste"', row % ""
+    with pytest.raises(CaifError, match=r"own objective \(taste\), none is about 'honesty'"):
+        list(thumbs(write("named.jsonl", named), objective="honesty")(context))
+    both = thumbs(write("both.jsonl", named + open_), objective="honesty")(context)
+    assert [row.objective for row in both] == ["taste", "honesty"]
+    assert [row.objective for row in thumbs(write("named.jsonl", named), objective="taste")(context)] == ["taste"]
