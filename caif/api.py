@@ -164,7 +164,7 @@ def go(run: Guided, until: str = "") -> Results:
         try:
             with stops_noted(run):
                 plan.recipe_of(run.config, run.plugins)(run)
-        except _Reached:
+        except _Reached:  # no failure: the stage that `until` names is built, and there is nothing more to do
             pass
         copy_report(run)
     return Results(run.folder, {artifact.stage: artifact for artifact in run.built}, tuple(run.made))

@@ -54,13 +54,17 @@ def plan(file: RunFile, overrides: Overrides = None, *, home: Home = HOME, debug
 
 @guarded
 def check(file: RunFile, overrides: Overrides = None, *, home: Home = HOME, debug: Debug = False) -> None:
-    """Look for everything that can be known to be wrong before the first model call. Exit code 2 if something is."""
+    """Look for everything that can be known to be wrong before the first model call. Exit code 2 if something is.
+
+    What cannot be known beforehand, and what may well be meant so, is a note.
+    """
     from caif.check import check as look
     from caif.terminal import line
 
     found = look(prepare(file, home, overrides, quiet=True))
     for place, texts in found.items():
-        line("\n".join(f"wrong  {place}: {text}" for text in texts) or f"ok     {place}")
+        told = {"wrong ": texts, "note  ": found.notes[place]}
+        line("\n".join(f"{how} {place}: {text}" for how, some in told.items() for text in some) or f"ok     {place}")
     if any(found.values()):
         raise SystemExit(2)
 
