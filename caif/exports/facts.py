@@ -22,7 +22,10 @@ def facts(
     *,
     raters: bool,
 ) -> dict[str, Any]:
-    """Return the card's content. What a run has not made, such as a report, is None or empty."""
+    """Return the card's content. What a run has not made, such as a report, is None or empty.
+
+    A mixture knows how many people stand behind its rows, of which those made of several labels name none.
+    """
     by = {one.by: one for one in made}
     told = _report(by.get("report"))
     sources = {part for name in tally.sources for part in parts(name)}
@@ -32,6 +35,7 @@ def facts(
         "stage": artifact.stage,
         "law": _law(stored(by["constitution"])) if "constitution" in by else None,
         **tally.table,
+        "raters": artifact.metrics.get("raters", len(tally.raters)),
         "licences": {name: [licences.get(part, "") for part in parts(name)] for name in tally.sources},
         "flow": artifact.metrics.get("flow") or {},
         "mixed": _mixed(artifact),

@@ -16,7 +16,7 @@ from caif.mixture.fused import fuse_rows
 from caif.mixture.groups import connected
 from caif.mixture.keys import comparisons, ranks
 from caif.mixture.near import near_duplicates
-from caif.mixture.numbers import numbers
+from caif.mixture.numbers import numbers, people
 from caif.mixture.reading import read
 from caif.mixture.rows import Bools, Ints, Links, Rows, crossed, joined, large_schema, numbered, of_table
 from caif.mixture.splitting import sides
@@ -68,7 +68,8 @@ def mix(
         by = ", ".join(cfg.split_by)
         tell.warn(f"combine: {split.largest:.0%} of the rows hang together by {by} and are on one side; split by less")
     parts, factors = _shared(parts, split.heldout, cfg, tell)
-    return Mixture(parts, split.heldout, numbers(parts, split.heldout, tally, factors))
+    said = {"raters": people(step.said)}
+    return Mixture(parts, split.heldout, numbers(parts, split.heldout, tally, factors) | said)
 
 
 def gathered(sources: Sequence[Artifact], kind: type[Row], cfg: Combine, seed: int, tally: Tally) -> Rows:
@@ -87,6 +88,11 @@ def cleaned(sources: Sequence[Artifact], cfg: Combine, seed: int, tally: Tally, 
     """Return all sources' pairs and thumbs without what must not be learned from."""
     pairs, thumbs = (gathered(sources, kind, cfg, seed, tally) for kind in (Preference, Rating))
     _warn_of_one_way(thumbs, tell)
+    if cfg.per_rater is not None:
+        why = "over the limit of rows a rater"
+        pairs, thumbs = (
+            tally.leave(rows, shares.over_person(rows, cfg.per_rater, seed), why) for rows in (pairs, thumbs)
+        )
     return without_evaluation(without_refusals(pairs, thumbs, cfg, tally), cfg, tally)
 
 
@@ -177,13 +183,14 @@ def _shared(
     parts: tuple[Rows, Rows], heldout: Sequence[Bools], cfg: Combine, tell: Tell
 ) -> tuple[tuple[Rows, Rows], dict[str, float]]:
     trained = [(rows, rows.kept & ~out) for rows, out in zip(parts, heldout, strict=True)]
-    factors = shares.factors(shares.by_source(trained), cfg.shares, cfg.share_limit)
+    before = shares.by_source(trained)
+    factors = shares.factors(before, cfg.shares, cfg.share_limit)
     parts = shares.scaled(parts[0], factors), shares.scaled(parts[1], factors)
-    weights = shares.by_source([(rows, chosen) for rows, (_, chosen) in zip(parts, trained, strict=True)])
+    weights = {name: weight * factors.get(name, 1.0) for name, weight in before.items()}
     for name, share in cfg.shares.items():
         reached = weights.get(name, 0.0) / (sum(weights.values()) or 1.0)
         if abs(reached - share) > 0.005:
-            why = "no factor is over share_limit" if reached else "no row of it alone is left to train on"
+            why = "no factor is over share_limit" if reached else "no row of it is left to train on"
             tell.warn(f"combine: {name} has {reached:.0%} of the weight, not {share:.0%}: {why}")
     return parts, factors
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from caif.mixture.rows import Bools, Rows, named
-from caif.mixture.shares import effective
+from caif.mixture.shares import effective, judged
 from caif.mixture.tally import Tally
+from caif.mixture.thumbs import DERIVED
 
 KINDS = ("pairs", "thumbs")
 
@@ -45,3 +46,12 @@ def by_source(parts: Sequence[Rows], heldout: Sequence[Bools]) -> dict[str, dict
     for name, some in weights.items():
         table[name]["effective"] = effective(np.concatenate(some))
     return dict(sorted(table.items()))
+
+
+def people(said: Sequence[Rows]) -> int:
+    """Return how many raters are named in what was said and is in, before other rows were made of it; judges are none."""
+    names: set[str] = set()
+    for rows in said:
+        codes, raters = named(rows.column("rater"))
+        names |= {raters[n] for n in np.unique(codes[rows.kept & ~judged(rows)]).tolist()}
+    return len(names - {"", DERIVED})

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pyarrow.compute as pc
 
+from caif.data import Preference
 from caif.mixture.keys import drawn
 from caif.mixture.rows import Bools, Floats, Ints, Rows, crossed, named, numbered
 
@@ -11,6 +13,20 @@ from caif.mixture.rows import Bools, Floats, Ints, Rows, crossed, named, numbere
 def over_cap(rows: Rows, cap: int, seed: int) -> Bools:
     """Return which rows are over a cap. Which ones are kept depends on their content, not on their order."""
     return over_limit(rows, np.zeros(rows.size, dtype=np.int64), cap, seed)
+
+
+def over_person(rows: Rows, limit: int, seed: int) -> Bools:
+    """Return which rows are over a limit of rows a person. Who is nobody, and a judge, is not a person."""
+    rater = rows.column("rater")
+    nobody = np.asarray(pc.equal(rater, "").to_numpy(), dtype=bool)
+    return over_limit(rows.without(nobody | judged(rows)), numbered(rater), limit, seed)
+
+
+def judged(rows: Rows) -> Bools:
+    """Return which rows were labelled under a principle, which people are not asked to do."""
+    if rows.kind is not Preference:
+        return np.zeros(rows.size, dtype=bool)
+    return np.asarray(pc.not_equal(rows.column("principle"), "").to_numpy(), dtype=bool)
 
 
 def over_limit(rows: Rows, group: Ints, limit: int, seed: int) -> Bools:
@@ -48,22 +64,22 @@ def factors(weights: Mapping[str, float], shares: Mapping[str, float], limit: fl
 
 
 def by_source(parts: Sequence[tuple[Rows, Bools]]) -> dict[str, float]:
-    """Return what the chosen ones of some rows weigh, source by source."""
+    """Return what the chosen ones of some rows weigh, source by source; a row of several is each one's in equal parts."""
     found: dict[str, float] = {}
     for rows, chosen in parts:
         codes, names = named(rows.column("source"))
         total = np.bincount(codes[chosen], rows.weight[chosen], len(names))
         for name, weight in zip(names, total.tolist(), strict=True):
-            found[name] = found.get(name, 0.0) + weight
+            for one in (several := name.split("+")):
+                found[one] = found.get(one, 0.0) + weight / len(several)
     return found
 
 
 def scaled(rows: Rows, factor: Mapping[str, float]) -> Rows:
-    """Return the rows with each source's weights multiplied."""
+    """Return the rows with each source's weights multiplied: of a row of several sources, each one's part of the weight."""
     codes, names = named(rows.column("source"))
-    return (
-        rows.weighing(rows.weight * np.array([factor.get(name, 1.0) for name in names])[codes]) if rows.size else rows
-    )
+    by_name = np.array([np.mean([factor.get(one, 1.0) for one in name.split("+")]) for name in names])
+    return rows.weighing(rows.weight * by_name[codes]) if rows.size else rows
 
 
 def effective(weights: Floats) -> float:

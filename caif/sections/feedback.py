@@ -33,10 +33,13 @@ class Combine(Frozen):
     """Put sources together: weight, cap and share by source name; duplicates, contradictions, what is kept out; the split.
 
     `shares` are of the weight that is trained on: a source's weights are multiplied, by `share_limit` at most, up or down.
+    A pair made of two sources' thumbs ("thumbs+votes") is each one's by half; a fused row is of too many voices to be any
+    source's, so with "fuse" there are no shares: `weights` say there how much a source's word counts.
     `contradictions` says what becomes of several labels of one comparison: all are kept as rows; those that disagree are
     set aside; or all that is said of it, thumbs too, becomes one row with the probability that raters' reliability makes
     likely ("fuse"). Of near-duplicates, whose prompts and answers are `alike` by MinHash, all share the weight of one, or
-    one is kept ("drop"). At most `per_prompt` pairs of a prompt stay; if `balanced`, they weigh one together.
+    one is kept ("drop"). At most `per_prompt` pairs of a prompt stay; if `balanced`, they weigh one together. Of one person
+    at most `per_rater` pairs and as many thumbs are used, whatever the source; judges and who has no name have no limit.
     `boilerplate = "drop"` sets aside labels that prefer a refusal by habit; refusals of prompts with one of `unsafe` tags
     stay, and those that a judge prefers under one of the objectives `harm`. Rows with a run of `words` words of a file of
     `evaluation_sets` must not be trained on and are set aside. What `split_by` names never stands on both sides of the split.
@@ -50,6 +53,7 @@ class Combine(Frozen):
     near_duplicates: Literal["weight", "drop", "off"] = "weight"
     alike: Annotated[float, Field(ge=0.5, le=1)] = 0.7
     per_prompt: Count = 16
+    per_rater: Count | None = None
     balanced: bool = False
     boilerplate: Literal["keep", "drop"] = "keep"
     unsafe: tuple[str, ...] = ("unsafe",)
@@ -66,5 +70,7 @@ class Combine(Frozen):
         if "prompt" not in self.split_by:
             raise ValueError('combine.split_by: prompts never stand on both sides: begin it with "prompt"')
         if self.shares and self.contradictions == "fuse":
-            raise ValueError("combine.shares: a fused row is of several sources, so none can have a share; use weights")
+            raise ValueError(
+                "combine.shares: a fused row is of several sources, so none can have a share; weights say how much each one's word counts"
+            )
         return self

@@ -359,3 +359,39 @@ def test_preferences_are_not_taken_for_texts_to_imitate(tmp_path: Path) -> None:
     source = run.build(stage("collect", [pair(0)]), cfg=Combine(), name="ai")
     with pytest.raises(CaifError, match="sft: ai holds preferences"):
         run.build(sft, source, cfg=Sft(model=FAKE))
+
+
+def test_of_one_person_no_more_than_the_limit_counts(tmp_path: Path) -> None:
+    """Pairs and thumbs each, over all sources; judges and who has no name are no person."""
+    sources: dict[str, list[Row]] = {
+        "ai": [pair(n, rater="judge", principle="p") for n in range(9)],
+        "people": [pair(n, source="people", rater="ann") for n in range(10, 16)]
+        + [pair(n, source="people", rater="bob") for n in range(20, 22)]
+        + [pair(n, source="people") for n in range(30, 37)],
+        "more": [pair(n, source="more", rater="ann") for n in range(40, 43)]
+        + [thumb(str(n), True, rater="ann", source="more") for n in range(5)],
+    }
+    made = mixed(tmp_path, sources, per_rater=3, heldout=0.0)
+    said = Counter(row.rater for row in made.rows(Preference))
+    assert said == {"judge": 9, "ann": 3, "bob": 2, "": 7}
+    assert len(made.rows(Rating)) == 3
+    assert made.counts["over the limit of rows a rater"] == 6 + 2
+    assert made.metrics["raters"] == 2
+
+
+def test_a_row_of_two_sources_counts_for_both_by_half(tmp_path: Path) -> None:
+    """Thumbs of one source against another's are of both, so a share that is asked for is met and nobody is warned."""
+    sources: dict[str, list[Row]] = {
+        "ai": [pair(n) for n in range(20)],
+        "thumbs": [thumb("a", True, Prompt.of(f"q{n}"), source="thumbs", rater=f"r{n}") for n in range(4)],
+        "votes": [thumb("b", False, Prompt.of(f"q{n}"), source="votes", rater=f"s{n}") for n in range(4)],
+    }
+    tell = Listening()
+    made = mixed(tmp_path, sources, shares={"thumbs": 0.25}, heldout=0.0, tell=tell)
+    assert {row.source for row in made.rows(Preference)} == {"ai", "thumbs+votes"}
+    assert not any("thumbs has" in text for text in tell.warned)
+    weight = {name: numbers["weight"] for name, numbers in made.metrics["sources"].items()}
+    rest, mine = 20 + 2, made.metrics["factors"]["thumbs"] * 2  # half of four pairs are those of the votes
+    assert mine / (rest + mine) == pytest.approx(0.25)
+    assert sum(weight.values()) == pytest.approx(rest + mine)
+    assert made.metrics["raters"] == 8

@@ -148,3 +148,10 @@ def test_facts_and_template_are_of_one_mind() -> None:
     """A fact that is missing is an error, not an empty place."""
     with pytest.raises(Exception, match="undefined"):
         card({"files": {}, "law": None, "licences": {"a": [""]}})
+
+
+def test_people_behind_rows_made_of_several_labels_are_counted(tmp_path: Path) -> None:
+    """A pair made of thumbs names no rater, so its mixture says how many there are."""
+    made = made_in(tmp_path / "store", [ALL[0]], metrics={"raters": 7})
+    export([made], "trl", tmp_path / "out")
+    assert "so people for all that is known here: 7." in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
