@@ -1,20 +1,23 @@
 """Critique and revision: a bad revision is never passed on, the next turn sees answers and no critique."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import FAKE, LAW, PROMPT, Scripted, run_with, stage, stored_law
+from fakes import FAKE, LAW, PROMPT, Scripted, context, run_with, stage, stored_law
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage
 
 from caif.config import Generate, Law, Revise
 from caif.critic import critique_messages, fault, revision_messages
-from caif.data import Completion, Prompt, Revision
+from caif.data import Completion, Preference, Prompt, Revision
 from caif.errors import CaifError
+from caif.hookspecs import Answer, Question
+from caif.sources.critique_revise import critique_revise
 from caif.stages.revise import revise
+from caif.stages.sft import targets
 from caif.store import Artifact
 
 TRUE = LAW.principles[0]
@@ -103,6 +106,25 @@ def test_a_final_answer_holds_no_critique(tmp_path: Path) -> None:
     (row,), _ = revised(tmp_path, replies("it is vague", "a clear answer"), turns=1)
     assert row.final == "a clear answer"
     assert row.turns[0].critique == "it is vague"
+
+
+@pytest.mark.parametrize("which", ["all", "final"])
+def test_no_critique_reaches_what_is_learnt(tmp_path: Path, which: str) -> None:
+    """METHODS (b) 6: tuning's targets and the pairs of critique-revise hold answers, under the prompt as it was asked."""
+    chat = Scripted(
+        reply=lambda talk: "CRITIQUE: vague" if asks_for_critique(talk) else f"answer {len(chat.asked)}", asked=[]
+    )
+    chains, _ = revised(tmp_path, chat, turns=2)
+
+    def score(questions: Sequence[Question]) -> list[Answer]:
+        first = [str(q.messages[-1]["content"]) for q in questions]
+        best = chains[0].final or ""
+        return [Answer("", "stop", (-0.1, -2.4) if t.rfind(best) < t.rfind("first") else (-2.4, -0.1)) for t in first]
+
+    labels = list(critique_revise(judge=FAKE, selftest="off")(context(score=score, revisions=chains)))
+    pairs = [row for row in labels if isinstance(row, Preference)]
+    assert [(row.chosen, row.rejected, row.prompt) for row in pairs] == [("answer 4", "first answer", PROMPT)]
+    assert targets(chains, which) == [(PROMPT, text) for text in ("answer 2", "answer 4")[0 if which == "all" else 1 :]]
 
 
 def test_a_chain_without_an_accepted_turn_has_no_final_answer(tmp_path: Path) -> None:
