@@ -69,6 +69,44 @@ def fit_curve(points: Sequence[tuple[float, float]], *, rl: bool = False) -> Cur
     return Curve(float(alpha), float(beta), rl)
 
 
+class Trail(NamedTuple):
+    """What RL did on its way: the curve of a score over distance, and the score that it started from."""
+
+    start: float
+    curve: Curve
+
+
+def fit_trail(points: Sequence[tuple[float, float]]) -> Trail | None:
+    """Return the trail of least squares through (distance, score) points; None with fewer than three distances.
+
+    A step's answers are to a few prompts, another step's to others, so no one step says where it all began.
+    """
+    import numpy as np
+
+    if len({d for d, _ in points}) < 3:
+        return None
+    d, score = np.array(points).T
+    columns = [np.ones_like(d), d, -d * np.log(d, where=d > 0, out=np.zeros_like(d))]
+    start, alpha, beta = np.linalg.lstsq(np.stack(columns, axis=1), score, rcond=None)[0]
+    return Trail(float(start), Curve(float(alpha), float(beta), rl=True))
+
+
+def along(steps: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Return what RL's steps did to proxy and gold: gains over the start by distance, the gold's curve and where it turns.
+
+    A step is its log: `kl_sequence` in nats, `proxy` and `gold` its answers' mean scores. None where too few have them.
+    """
+    names = ("kl_sequence", "proxy", "gold")
+    found = [[step[name] for name in names] for step in steps if all(_finite(step.get(name)) for name in names)]
+    rows = [(math.sqrt(max(kl, 0.0)), proxy, gold) for kl, proxy, gold in found]
+    trails = [fit_trail([(row[0], row[k]) for row in rows]) for k in (1, 2)]
+    proxy, gold = trails
+    if proxy is None or gold is None:
+        return None
+    points = [{"d": d, "proxy": p - proxy.start, "gold": g - gold.start} for d, p, g in rows]
+    return {"points": points, "kl": max(d for d, _, _ in rows) ** 2, "curve": _told(gold.curve)}
+
+
 def sweep(
     prompts: Mapping[str, Scored], draws: int, seed: int, rl: Sequence[tuple[float, float]] = ()
 ) -> dict[str, Any] | None:
@@ -98,6 +136,10 @@ def sweep(
     }
     told = {name: _told(curve) for name, curve in curves.items() if curve}
     return {"prompts": len(prompts), "points": points, "rl_points": [list(point) for point in rl], "curves": told}
+
+
+def _finite(value: object) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)
 
 
 def _told(curve: Curve) -> dict[str, float | None]:

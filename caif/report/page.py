@@ -45,7 +45,7 @@ def _environment() -> Any:
     )
     for name in ("number", "signed", "percent", "spread", "seconds", "listed", "counted", "cut"):
         environment.filters[name] = getattr(show, name)
-    for name in ("strip", "axis", "lines", "reliability", "bar", "gains"):
+    for name in ("strip", "axis", "lines", "reliability", "bar", "gains", "trail"):
         environment.globals[name] = drawn(getattr(plots, name))
     environment.globals["span_of"] = plots.span_of
     return environment

@@ -1,7 +1,7 @@
 """Small plots as inline SVG, drawn from numbers alone. Colours and fonts come from the page's style sheet, by class."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
@@ -123,37 +123,70 @@ def reliability(points: Sequence[dict[str, float]]) -> str:
 
 def gains(table: Mapping[str, Any]) -> str:
     """Draw proxy and gold over the square root of the KL, with the gold's intervals and its fitted curve."""
-    width, height, left, right, top, bottom = 420, 220, 46, 410, 10, 188
     points, curve = table["points"], table["curves"].get("best_of_n")
     others = table["rl_points"]
     xs = Span(0.0, max([p["d"] for p in points] + [d for d, _ in others]) * 1.05)
     ys = span_of([p[name] for p in points for name in ("proxy", "gold")], 0.0, *(gain for _, gain in others))
-    parts = [_line("mark", left, ys.at(0.0, bottom, top), right, ys.at(0.0, bottom, top))]
+    parts = _pushed_axes(xs, ys)
+    for name, style in (("proxy", "s-base"), ("gold", "s-policy")):
+        for p in points:
+            x, row = xs.at(p["d"], *PUSHED.across), p[name]
+            if name == "gold" and row["low"] is not None:
+                low, high = (ys.at(row[end], *PUSHED.up) for end in ("low", "high"))
+                parts.append(_line(f"whisker {style}", x, low, x, high))
+            parts.append(_dot(style, x, ys.at(row["mean"], *PUSHED.up), 3.6))
+    parts += [_dot("s-tuned", xs.at(d, *PUSHED.across), ys.at(gain, *PUSHED.up), 4.6) for d, gain in others]
+    if curve:
+        parts.append(_curve(xs, ys, lambda d: d * (curve["alpha"] - curve["beta"] * d)))
+    last = points[-1]
+    label = f"best of {last['n']}: proxy {number(last['proxy']['mean'])}, gold {number(last['gold']['mean'])}"
+    return _svg("lines", PUSHED.width, PUSHED.height, label, parts)
+
+
+def trail(table: Mapping[str, Any]) -> str:
+    """Draw what RL's steps did to proxy and gold over the square root of the KL, with the gold's fitted curve."""
+    points, curve = table["points"], table["curve"]
+    xs = Span(0.0, max(p["d"] for p in points) * 1.05)
+    ys = span_of([], 0.0, *(p[name] for p in points for name in ("proxy", "gold")))
+    parts = _pushed_axes(xs, ys)
+    for name, style in (("proxy", "s-base"), ("gold", "s-policy")):
+        parts += [_dot(style, xs.at(p["d"], *PUSHED.across), ys.at(p[name], *PUSHED.up), 2.4) for p in points]
+    parts.append(_curve(xs, ys, lambda d: d * (curve["alpha"] - curve["beta"] * math.log(d)) if d else 0.0))
+    label = f"RL: proxy and gold of {len(points)} steps, gold from {number(points[0]['gold'])} to {number(points[-1]['gold'])}"
+    return _svg("lines", PUSHED.width, PUSHED.height, label, parts)
+
+
+class Box(NamedTuple):
+    """A drawing's size, and where its axes run in it: from left to right, and from the bottom up."""
+
+    width: float
+    height: float
+    across: tuple[float, float]
+    up: tuple[float, float]
+
+
+PUSHED = Box(420, 220, (46, 410), (188, 10))
+
+
+def _pushed_axes(xs: Span, ys: Span) -> list[str]:
+    (left, right), (bottom, _) = PUSHED.across, PUSHED.up
+    parts = [_line("mark", left, ys.at(0.0, *PUSHED.up), right, ys.at(0.0, *PUSHED.up))]
     for value, text in ticks(ys, 4):
-        y = ys.at(value, bottom, top)
+        y = ys.at(value, *PUSHED.up)
         parts += [_line("rail", left, y, right, y), _text(left - 6, float(y) + 3.5, text, "end")]
     for value, text in ticks(xs, 5):
         parts.append(_text(xs.at(value, left, right), bottom + 16, text, "middle"))
-    parts.append(_text((left + right) / 2, bottom + 30, "√KL in nats", "middle"))
-    for name, style in (("proxy", "s-base"), ("gold", "s-policy")):
-        for p in points:
-            x, row = xs.at(p["d"], left, right), p[name]
-            if name == "gold" and row["low"] is not None:
-                parts.append(
-                    _line(f"whisker {style}", x, ys.at(row["low"], bottom, top), x, ys.at(row["high"], bottom, top))
-                )
-            parts.append(f'<circle class="dot {style}" cx="{x}" cy="{ys.at(row["mean"], bottom, top)}" r="3.6"/>')
-    for d, gain in others:
-        parts.append(
-            f'<circle class="dot s-tuned" cx="{xs.at(d, left, right)}" cy="{ys.at(gain, bottom, top)}" r="4.6"/>'
-        )
-    if curve:
-        path = [(d, d * (curve["alpha"] - curve["beta"] * d)) for d in (k * xs.high / 60 for k in range(61))]
-        joined = " ".join(f"{xs.at(d, left, right)},{ys.at(value, bottom, top)}" for d, value in path)
-        parts.append(f'<polyline class="series raw" points="{joined}"/>')
-    last = points[-1]
-    label = f"best of {last['n']}: proxy {number(last['proxy']['mean'])}, gold {number(last['gold']['mean'])}"
-    return _svg("lines", width, height, label, parts)
+    return [*parts, _text((left + right) / 2, bottom + 30, "√KL in nats", "middle")]
+
+
+def _curve(xs: Span, ys: Span, gain: Callable[[float], float]) -> str:
+    path = [(d, gain(d)) for d in (k * xs.high / 60 for k in range(61))]
+    joined = " ".join(f"{xs.at(d, *PUSHED.across)},{ys.at(value, *PUSHED.up)}" for d, value in path)
+    return f'<polyline class="series raw" points="{joined}"/>'
+
+
+def _dot(style: str, x: str, y: str, radius: float) -> str:
+    return f'<circle class="dot {style}" cx="{x}" cy="{y}" r="{radius}"/>'
 
 
 def bar(part: float) -> str:

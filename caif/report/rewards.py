@@ -33,6 +33,7 @@ def reward_numbers(made: Made) -> dict[str, Any] | None:
         "truncated": finite(metrics.get("truncated")),
         "card": metrics.get("card"),
         "pushed": made.stages["evaluate"].metrics.get("overoptimisation") if "evaluate" in made.stages else None,
+        "along": made.stages["rl"].metrics.get("overoptimisation") if "rl" in made.stages else None,
     }
 
 

@@ -6,8 +6,8 @@ from itertools import combinations
 
 import pytest
 
-from caif.audit.overoptimisation import Curve, best_of, fit_curve, kl_best_of, sweep
-from caif.report.plots import gains
+from caif.audit.overoptimisation import Curve, along, best_of, fit_curve, kl_best_of, sweep
+from caif.report.plots import gains, trail
 
 
 @pytest.mark.parametrize("levels", [100, 3])
@@ -47,6 +47,34 @@ def test_a_curve_gives_back_what_made_it_and_its_peak_is_the_highest_point(rl: b
     assert all(true.at(found.peak) > true.at(found.peak + step) for step in (-0.05, 0.05))
     assert Curve(1.0, -0.1, rl).peak is None
     assert fit_curve([(0.0, 0.0), (1.0, 2.0)], rl=rl) is None
+
+
+@pytest.mark.parametrize(("beta", "turns"), [(0.6, True), (0.25, False)])
+def test_the_steps_of_rl_give_back_the_curve_that_made_them(beta: float, turns: bool) -> None:
+    """alpha, beta and the start to 1e-9, whatever the start's level; gains are over it; a peak beyond the run is told so."""
+    gold, proxy = Curve(1.1, beta, rl=True), Curve(2.0, 0.1, rl=True)
+    ways = [n / 3 for n in range(13)]
+    steps = [{"kl_sequence": d * d, "gold": gold.at(d) - 7.0, "proxy": proxy.at(d) + 3.0} for d in ways]
+    found = along([*steps, {"kl_sequence": 1.0, "gold": math.nan, "proxy": 0.0}, {"loss": 0.1}])
+    assert found is not None
+    assert found["curve"]["alpha"] == pytest.approx(1.1, abs=1e-9)
+    assert found["curve"]["beta"] == pytest.approx(beta, abs=1e-9)
+    assert [p["d"] for p in found["points"]] == pytest.approx(ways)
+    assert [p["gold"] for p in found["points"]] == pytest.approx([gold.at(d) for d in ways], abs=1e-9)
+    assert [p["proxy"] for p in found["points"]] == pytest.approx([proxy.at(d) for d in ways], abs=1e-9)
+    assert found["curve"]["peak_kl"] == pytest.approx(math.exp(2 * (1.1 / beta - 1)))
+    assert (found["curve"]["peak_kl"] <= found["kl"]) == turns
+    assert "nan" not in trail(found)
+    assert along(steps[:2]) is None
+
+
+def test_noisy_steps_give_nearly_the_curve_that_made_them() -> None:
+    """Two hundred steps with noise as large as half the gain: the peak is found to a tenth of a deviation of distance."""
+    draw, true = random.Random(3), Curve(1.2, 0.8, rl=True)
+    ways = [4 * n / 200 for n in range(200)]
+    found = along([{"kl_sequence": d * d, "gold": true.at(d) + draw.gauss(0, 0.5), "proxy": d} for d in ways])
+    assert found is not None
+    assert found["curve"]["peak"] == pytest.approx(true.peak, abs=0.2)
 
 
 def test_a_proxy_that_is_gamed_turns_gold_down() -> None:

@@ -3,6 +3,7 @@
 Functions, so that no test can change what the next one sees.
 """
 
+import math
 from typing import Any
 
 START, POLICY, JUDGE = "sft-0001", "rl-0002", "fake:judge"
@@ -47,7 +48,12 @@ def reinforced() -> dict[str, Any]:
         }
         for n in range(1, 25)
     ]  # fmt: skip
-    return {"steps": steps, "rewards": {"brevity": 1.0}}
+    way = [(0.4 * n, 0.9 * n, 0.4 * n * (1.2 - 0.8 * math.log(0.4 * n)) + 0.1 * (-1) ** n) for n in range(1, 9)]
+    pushed = {
+        "points": [{"d": 0.0, "proxy": 0.0, "gold": 0.0}, *({"d": d, "proxy": p, "gold": g} for d, p, g in way)],
+        "kl": 3.2**2, "curve": {"alpha": 1.2, "beta": 0.8, "peak": math.exp(0.5), "peak_kl": math.exp(1.0)},
+    }  # fmt: skip
+    return {"steps": steps, "rewards": {"brevity": 1.0}, "overoptimisation": pushed}
 
 
 def evaluated() -> dict[str, Any]:

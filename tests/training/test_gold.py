@@ -64,9 +64,9 @@ def test_the_gold_is_kept_beside_the_heads_and_asked_about_the_best_of_n(
     assert found["prompts"] == 6
     assert found["points"][-1]["gold"]["mean"] > 0
     assert found["rl_points"][0][0] == pytest.approx(0.5**0.5)
-    numbers = dict.fromkeys(("model", "overall", "sources", "reliability", "heads", "people", "card", "truncated")) | {
-        "objectives": []
-    }
+    numbers = dict.fromkeys(
+        ("model", "overall", "sources", "reliability", "heads", "people", "card", "truncated", "along")
+    ) | {"objectives": []}
     assert "turn" in page({"reward": numbers | {"pushed": found}}, "reward.html.j2")
     plain = run.build(reward, mixture, cfg=Reward(model=spec, decay=0.1))
     assert pushed(plain.model, before, after, 0.5, 100, 0) is None
