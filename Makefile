@@ -11,7 +11,9 @@ quickstart: $(VENV)/quickstart.done
 test: $(VENV)/test.done
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
 
-slow: $(VENV)/test.done $(VENV)/quickstart.done
+# The browser tests drive the chromium that is on the PATH (Debian: apt-get install chromium), also as chromium-browser or
+# google-chrome; without one they are skipped and say so. playwright fetches none.
+slow: $(VENV)/test.done $(VENV)/quickstart.done $(VENV)/browser.done
 	$(BIN)/python -m pytest -m slow
 
 bench: $(VENV)/quickstart.done
@@ -27,6 +29,10 @@ $(VENV)/quickstart.done: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/test.done: $(BIN)/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
+	touch $@
+
+$(VENV)/browser.done: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[browser]'
 	touch $@
 
 clean:

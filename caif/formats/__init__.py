@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from caif.formats.arena import chatbot_arena
 from caif.formats.argilla import argilla
+from caif.formats.axolotl import axolotl
 from caif.formats.caif_rows import caif_rows
 from caif.formats.chainlit import chainlit
 from caif.formats.finegrained import fine_grained
@@ -14,6 +15,7 @@ from caif.formats.labelstudio import label_studio
 from caif.formats.langfuse import langfuse
 from caif.formats.langsmith import langsmith
 from caif.formats.librechat import librechat
+from caif.formats.llama_factory import llama_factory
 from caif.formats.llmbar import llmbar
 from caif.formats.oasst import open_assistant
 from caif.formats.openai_preference import openai_preference
@@ -31,6 +33,7 @@ def caif_feedback_formats() -> Mapping[str, Callable[..., Reader]]:
     """Offer the built-in formats."""
     return {
         "argilla": argilla,
+        "axolotl": axolotl,
         "caif": caif_rows,
         "chainlit": chainlit,
         "chatbot-arena": chatbot_arena,
@@ -42,6 +45,7 @@ def caif_feedback_formats() -> Mapping[str, Callable[..., Reader]]:
         "langfuse": langfuse,
         "langsmith": langsmith,
         "librechat": librechat,
+        "llama-factory": llama_factory,
         "llmbar": llmbar,
         "oasst": open_assistant,
         "open-webui": open_webui,

@@ -1,4 +1,4 @@
-"""Pairs of Inverse Constitutional AI (Findeis et al. 2024, 2406.06560): a CSV of `text_a`, `text_b`, `preferred_text`.
+"""Pairs of Inverse Constitutional AI (Findeis et al. 2024, 2406.06560): `text_a`, `text_b`, `preferred_text`, mostly in CSV.
 
 `preferred_text` is `text_a`, `text_b`, `tie` or `tie (bothbad)`. What was asked stands in a column `input` or `prompt`;
 without one, both texts begin with it, as "Instruction: …", and go on with "Output: …".
@@ -10,7 +10,7 @@ from pathlib import Path
 from caif.data import Preference, Rejected
 from caif.formats.fields import Unusable, conversation, each, origin, prompt_of, text
 from caif.formats.jsonl import Line
-from caif.formats.tables import csv_rows
+from caif.formats.rows import any_rows
 from caif.hookspecs import Reader
 
 TEXTS = ("text_a", "text_b")
@@ -41,7 +41,7 @@ def icai(objective: str = "helpfulness") -> Reader:
         )  # fmt: skip
 
     def read(path: Path) -> Iterator[Preference | Rejected]:
-        return each(csv_rows(path, COLUMNS), make)
+        return each(any_rows(path, COLUMNS), make)
 
     return read
 

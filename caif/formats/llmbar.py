@@ -1,4 +1,4 @@
-"""LLMBar files: a JSON array of `input`, `output_1`, `output_2` and `label`, which of the two follows the instruction.
+"""LLMBar files: rows, mostly in a JSON array, of `input`, `output_1`, `output_2` and `label`, which of the two follows the instruction.
 
 The labels are objective and were checked by people (Zeng et al. 2023, 2310.07641), so a pair is certain.
 """
@@ -8,8 +8,8 @@ from pathlib import Path
 
 from caif.data import Preference, Rejected
 from caif.formats.fields import Unusable, conversation, each, origin, prompt_of, required, text
-from caif.formats.json_array import records
 from caif.formats.jsonl import Line
+from caif.formats.rows import any_rows
 from caif.hookspecs import Reader
 
 
@@ -31,6 +31,6 @@ def llmbar(objective: str = "helpfulness") -> Reader:
         )  # fmt: skip
 
     def read(path: Path) -> Iterator[Preference | Rejected]:
-        return each(records(path), make)
+        return each(any_rows(path), make)
 
     return read

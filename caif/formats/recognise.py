@@ -43,6 +43,10 @@ def _own_pair(row: Mapping[str, Any]) -> bool:
     return bool(said) and isinstance(row["chosen"], str)
 
 
+def _messages(row: Mapping[str, Any]) -> bool:
+    return isinstance(row["chosen"], Mapping) and "role" in row["chosen"]
+
+
 NO_TEXT = "the JSON export: the CSV holds no text of prompts and answers"
 STEPS = "steps=FILE, the steps or threads that hold the texts"
 RUNS = "runs=FILE, the runs that hold the texts"
@@ -69,6 +73,12 @@ SIGNS = (
     Sign("chatbot-arena", ("tstamp", "type", "state")),
     Sign("vercel", ("chatId", "messageId", "isUpvoted"), needs=MESSAGES),
     Sign("openai-preference", ("input", "preferred_output", "non_preferred_output")),
+    Sign("llama-factory", ("conversations", "chosen", "rejected")),
+    Sign("llama-factory", ("instruction", "chosen", "rejected")),
+    Sign("llama-factory", ("conversations", "kto_tag")),
+    Sign("llama-factory", ("instruction", "output", "kto_tag")),
+    Sign("axolotl", ("messages", "chosen", "rejected"), also=_messages),
+    Sign("axolotl", ("conversation", "chosen", "rejected"), also=_messages),
     Sign("hh-rlhf", ("chosen", "rejected"), also=_transcript),
     Sign("oasst", ("prompt.replies",)),
     Sign("fine-grained", ("prediction 1", "prediction 2", "preference")),

@@ -4,7 +4,7 @@ Texts or lists of messages, as its documentation has them. Of an implicit prompt
 it ends: where they part, one blank earlier, as TRL itself cuts them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,7 @@ def trl(objective: str = "helpfulness") -> Reader:
     """
 
     def make(line: Line) -> Iterator[Preference]:
-        if isinstance(sure := line.row.get("probability"), (int, float)) and sure < 0.5:
-            raise Unusable("chosen is not the likelier answer", f"probability is {sure:g}: read it as caif")
+        refuse_unlikely(line.row)
         asked, chosen, rejected = _sides(line.row)
         chosen, rejected = pair(chosen, rejected)
         yield Preference(
@@ -54,6 +53,12 @@ def trl_unpaired(objective: str = "helpfulness") -> Reader:
         return each(any_rows(path), make)
 
     return read
+
+
+def refuse_unlikely(row: Mapping[str, Any]) -> None:
+    """Refuse a row that says of its chosen answer that it is the less likely one: read as certain it would be turned."""
+    if isinstance(sure := row.get("probability"), (int, float)) and sure < 0.5:
+        raise Unusable("chosen is not the likelier answer", f"probability is {sure:g}: read it as caif")
 
 
 def answer(value: object, key: str) -> str:

@@ -35,6 +35,7 @@ def test_the_file_by_hand_gives_these_rows(name, same_as):
     {
         "argilla": "1 up, 2 down, 8 turned away",
         "argilla ranking": "11 pairs, 4 of them ties, 2 turned away",
+        "axolotl": "2 pairs, 4 turned away",
         "chainlit": "2 up, 1 down, 7 turned away",
         "chatbot-arena": "4 pairs, 1 of them ties, 5 turned away",
         "chatbot-arena log": "2 up, 1 down, 3 pairs, 1 of them ties, 6 turned away",
@@ -43,6 +44,7 @@ def test_the_file_by_hand_gives_these_rows(name, same_as):
         "langfuse": "2 up, 3 down, 9 turned away",
         "langsmith": "2 up, 2 down, 2 pairs, 1 of them ties, 8 turned away",
         "librechat": "2 up, 1 down, 8 turned away",
+        "llama-factory": "2 up, 1 down, 2 pairs, 9 turned away",
         "open-webui": "3 up, 2 down, 17 turned away",
         "open-webui siblings": "3 pairs, 1 of them ties, 2 turned away",
         "openai-preference": "2 pairs, 7 turned away",

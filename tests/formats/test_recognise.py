@@ -9,6 +9,7 @@ from caif.data import Rejected
 from caif.errors import CaifError
 from caif.formats import caif_feedback_formats
 from caif.formats.recognise import SIGNS, hinted, recognise
+from caif.formats.rows import any_rows
 
 KNOWN = {name: export for name, export in EXPORTS.items() if export.format != "table"}
 
@@ -113,3 +114,20 @@ def test_pairs_that_say_more_than_trl_reads_are_ours(tmp_path, more):
     assert recognise(tmp_path / "in.jsonl")[0].format == "caif"
     (tmp_path / "in.jsonl").write_text(json.dumps(pair))
     assert recognise(tmp_path / "in.jsonl")[0].format == "trl"
+
+
+@pytest.mark.parametrize("name", ["icai", "llmbar"])
+def test_what_is_recognised_in_other_files_can_be_read_there(name, tmp_path):
+    """The same rows as JSON lines, whatever they were published in."""
+    published = EXPORTS[name]
+    rows = list(any_rows(published.path))
+    lines = [json.dumps(item.row) for item in rows if not isinstance(item, Rejected)]
+    (tmp_path / "in.jsonl").write_text("\n".join(lines))
+    assert recognise(tmp_path / "in.jsonl")[0].format == name
+    found = [row for row in published.reader()(tmp_path / "in.jsonl") if not isinstance(row, Rejected)]
+    assert found == [row.but(origin=one.origin) for row, one in zip(usable(published), found, strict=True)]
+
+
+def usable(export):
+    """Return the rows of a file by hand that can be used."""
+    return [row for row in export.reader()(export.path) if not isinstance(row, Rejected)]
