@@ -5,10 +5,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from labelled import made_in
 
+import caif
 from caif.content import Row
 from caif.data import Message, Origin, Preference, Prompt, Rating
 from caif.exports.known import FORMATS
@@ -92,3 +94,14 @@ def test_trl_gives_the_same_texts_and_labels(rows: list[Any]) -> None:
     assert said == [(row.prompt, row.chosen, row.rejected) for row in of(Preference, rows)]
     rated = [(row.prompt, row.completion, row.up) for row in through(rows, "trl", "unpaired/*", trl_unpaired())]
     assert rated == [(row.prompt, row.completion, row.up) for row in of(Rating, rows)]
+
+
+@pytest.mark.parametrize("text", ['=HYPERLINK("x")', "+1", "-1", "@x", "\t=1+1"])
+def test_what_a_spreadsheet_would_run_comes_back_as_it_was(text: str) -> None:
+    """RELIABILITY 33: nothing is put before it, as nothing that caif writes is opened by a spreadsheet: it writes no CSV."""
+    rows = [Preference(prompt=Prompt.of(text), chosen=text, rejected="b", probability=0.9, objective="o", rater=text)]
+    assert [row.id for row in through(rows, "caif", "*/*.jsonl", caif_rows())] == [rows[0].id]
+    said = [(row.prompt, row.chosen, row.rejected) for row in through(rows, "trl", "preference/*", trl())]
+    assert said == [(rows[0].prompt, text, "b")]
+    sources = "".join(file.read_text(encoding="utf-8") for file in Path(caif.__path__[0]).rglob("*.py"))
+    assert not [way for way in ("csv.writer", "DictWriter", "to_csv", "write_csv") if way in sources]
