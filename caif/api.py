@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from caif import config as run_files
-from caif import plan
+from caif import plan, processes
 from caif.check import problems
 from caif.config import RunConfig
 from caif.content import Row
@@ -145,7 +145,7 @@ def prepare(
     if tell is None:
         from caif.terminal import Terminal
 
-        tell = Terminal()
+        tell = Terminal() if processes.first() else Tell()
     for complaint in loaded.complaints():
         tell.warn(complaint)
     loaded.manager.register(tell, "tell")  # it may observe stages too
@@ -157,17 +157,24 @@ def go(run: Guided, until: str = "") -> Results:
     planned = plan.steps(run)
     run.until = _target(until, planned)
     with run.locked(), _settled(run):
-        if (coming := _coming(planned, run.until)) and (found := problems(run, coming)):
-            more = f" (and {len(found) - 1} more: caif check)" if len(found) > 1 else ""
-            raise CaifError(f"{found[0]}{more}")
-        note(run, planned)
+        if processes.first():
+            _begin(run, planned)
         try:
             with stops_noted(run):
                 plan.recipe_of(run.config, run.plugins)(run)
         except _Reached:  # no failure: the stage that `until` names is built, and there is nothing more to do
             pass
-        copy_report(run)
+        if processes.first():
+            copy_report(run)
     return Results(run.folder, {artifact.stage: artifact for artifact in run.built}, tuple(run.made))
+
+
+def _begin(run: Guided, planned: Sequence[plan.Step]) -> None:
+    """Refuse what can be known to be wrong, and note what the run is."""
+    if (coming := _coming(planned, run.until)) and (found := problems(run, coming)):
+        more = f" (and {len(found) - 1} more: caif check)" if len(found) > 1 else ""
+        raise CaifError(f"{found[0]}{more}")
+    note(run, planned)
 
 
 @contextmanager

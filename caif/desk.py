@@ -16,12 +16,13 @@ from pydantic import ValidationError
 from caif.config import Exec, ModelSpec
 from caif.data import Preference, Rating, Rejected
 from caif.errors import CaifError, explain, nearest
+from caif.holding import held
 from caif.hookspecs import Answer, Model, Params, Question, Request
 from caif.judge import METHODS, TIMES, Bench
 from caif.ledger import Ledger
 from caif.models.engine import Engine
 from caif.plugins import Plugins, load
-from caif.run import Models, Tell, held
+from caif.run import Models, Tell
 
 
 @dataclass

@@ -28,6 +28,8 @@ class Exec(Frozen):
     backoff: Positive = 1.0
     """Seconds before the second try of a row; it doubles with every further one."""
     max_failures: Share = 0.05
+    checkpoint_every: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 120.0
+    """Seconds between two checkpoints of a training, which goes on from the last if it is killed; 0 keeps every step."""
 
 
 class Budget(Frozen):

@@ -40,7 +40,8 @@ def constitutional(run: Run) -> Artifact | None:
     read     = [law] if c.reward and c.reward.instructed else []                     # a head may read the principles
     rewards  = run.build(trainer(run, reward, c.reward), mixture, *read, cfg=c.reward)   # one head per objective
     covered  = run.build(coverage, asked, tuned, mixture, rewards, cfg=c.coverage)   # does that know what RL asks?
-    policy   = run.build(trainer(run, rl, c.rl), asked, tuned, rewards, law, *filter(None, [covered]), cfg=c.rl)
+    checked  = [covered] if covered else []                                          # a plugin's trainer need not take it
+    policy   = run.build(trainer(run, rl, c.rl), asked, tuned, rewards, law, *checked, cfg=c.rl)
     scores   = run.build(evaluate, law, asked, drafts, tuned, policy, rewards, cfg=c.evaluate)
     return     run.build(report, law, asked, drafts, revised, tuned, samples, *feedback, mixture, rewards, covered,
                          policy, scores, cfg=c.report)
@@ -55,6 +56,7 @@ def trainer(run: Run, stage: Stage, cfg: Reward | Rl | None) -> Stage:
         return stage
     chosen = partial(run.plugins.make("caif_trainers", cfg.trainer, {}))
     code = run.plugins.identity("caif_trainers", cfg.trainer, {})
+    chosen.together = True  # type: ignore[attr-defined]
     chosen.__name__, chosen.version = stage.__name__, int(digest(code)[:12], 16)  # type: ignore[attr-defined]
     return chosen  # type: ignore[return-value]
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from caif import processes
 from caif.config import Part, RunConfig
 from caif.errors import STOPPED as STOPPED_CODE
 from caif.errors import CaifError
@@ -34,7 +35,7 @@ def stops_noted(run: Run) -> Iterator[None]:
     try:
         yield
     except CaifError as error:
-        if error.code == STOPPED_CODE:
+        if error.code == STOPPED_CODE and processes.first():
             write_text(run.folder / STOPPED, f"{error}\n")
         raise
 

@@ -4,22 +4,21 @@
 the store has it, that is the result; if not, the stage function is called with a `Work`, and what it wrote is made final.
 """
 
-import os
-import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
-from filelock import FileLock, Timeout
 from pydantic import BaseModel
 
+from caif import processes
 from caif.config import ModelSpec, Part, RunConfig
 from caif.content import Row
-from caif.errors import STOPPED, CaifError
+from caif.holding import held
 from caif.hookspecs import Answer, Model, Params, Question, Request, StageEvent
 from caif.ledger import Ledger
 from caif.models import resolve
@@ -28,12 +27,15 @@ from caif.models.engine import Engine, Then
 from caif.models.memory import give_back
 from caif.options import content_digest
 from caif.plugins import Plugins
-from caif.store import Artifact, Draft, Store, key_of, write_text
+from caif.store import Artifact, Draft, Store, key_of
 from caif.versions import environment
 
 
 class Stage(Protocol):
-    """A stage function. `version` rises when the same config would give another result."""
+    """A stage function. `version` rises when the same config would give another result.
+
+    A stage that trains, and can do so in several processes at once, has an attribute `together` that is true.
+    """
 
     __name__: str
     version: int
@@ -172,7 +174,8 @@ class Run:
         found = self.store.find(name, key)
         self._observe("caif_stage_started", StageEvent(run=self.config.name, stage=name, key=key, reused=bool(found)))
         started = time.monotonic()
-        artifact = found or self._make(stage, inputs, cfg, name, key)
+        make = self._make if processes.first() else self._help
+        artifact = found or make(stage, inputs, cfg, name, key)
         self.built.append(artifact)
         event = StageEvent(
             run=self.config.name, stage=name, key=key, reused=bool(found),
@@ -183,20 +186,31 @@ class Run:
 
     def _make(self, stage: Stage, inputs: Sequence[Artifact | None], cfg: Any, name: str, key: str) -> Artifact:
         started = time.monotonic()
-        draft = self.store.draft(name, key)
-        seed = self.config.seed_of(stage.__name__)
-        engine = Engine(self.ledger, self.config.exec, name, seed, self._track, self.account)
-        work = Work(name, draft, seed, engine, self.plugins, self.models, self.tell, self.base)
-        metrics = stage(work, *inputs, cfg=cfg)
+        work = self._work(stage, name, self.store.draft(name, key))
+        draft, metrics = work.draft, stage(work, *inputs, cfg=cfg)
         self.made.append(name)
         facts = {
-            "stage": name, "by": stage.__name__, "key": key, "version": stage.version, "seed": seed,
+            "stage": name, "by": stage.__name__, "key": key, "version": stage.version, "seed": work.seed,
             "config": cfg.model_dump(mode="json"), "inputs": [i.key if i else None for i in inputs],
             "counts": draft.counts, "metrics": metrics, "seconds": round(time.monotonic() - started, 2),
             "environment": environment(),
         }  # fmt: skip
         give_back()
         return self.store.finish(draft, facts)
+
+    def _help(self, stage: Stage, inputs: Sequence[Artifact | None], cfg: Any, name: str, key: str) -> Artifact:
+        """Take part in a training as one of several processes, and return what the first one makes of it."""
+        if getattr(stage, "together", False):
+            with TemporaryDirectory() as folder:
+                self._ledger = Ledger(Path(folder) / "ledger.db")  # the first process alone asks models
+                stage(self._work(stage, name, self.store.scratch(name, key, Path(folder))), *inputs, cfg=cfg)
+                self.close()
+        return processes.awaited(lambda: self.store.find(name, key))
+
+    def _work(self, stage: Stage, name: str, draft: Draft) -> Work:
+        seed = self.config.seed_of(stage.__name__)
+        engine = Engine(self.ledger, self.config.exec, name, seed, self._track, self.account)
+        return Work(name, draft, seed, engine, self.plugins, self.models, self.tell, self.base)
 
     def identity(self, cfg: Any) -> object:
         """Return all in a stage's config that can change its result; a file stands for its content."""
@@ -214,6 +228,8 @@ class Run:
         return [self.identity(item) for item in cfg] if isinstance(cfg, tuple) else cfg
 
     def _observe(self, hook: str, event: StageEvent) -> None:
+        if not processes.first():
+            return
         for implementation in getattr(self.plugins.manager.hook, hook).get_hookimpls():
             try:
                 implementation.function(event)
@@ -224,24 +240,5 @@ class Run:
         return self.tell.track(batches, total, label, len)
 
     def locked(self) -> AbstractContextManager[None]:
-        """Hold the home folder while the run works."""
-        return held(self.home)
-
-
-@contextmanager
-def held(home: Path) -> Iterator[None]:
-    """Hold a home folder: whoever else worked there would pay for the same answers twice."""
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    holder = home / "lock.holder"
-    lock = FileLock(home / "lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        who = holder.read_text(encoding="utf-8") if holder.is_file() else "unknown"
-        raise CaifError(f"{home} is in use by {who}", "wait for it, or use another --home", code=STOPPED) from None
-    try:
-        write_text(holder, f"process {os.getpid()} on {socket.gethostname()}")
-        yield
-    finally:
-        holder.unlink(missing_ok=True)
-        lock.release()
+        """Hold the home folder while the run works; of several processes of one run, the first does."""
+        return held(self.home) if processes.first() else nullcontext()

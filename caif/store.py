@@ -19,10 +19,13 @@ from caif.errors import CaifError
 from caif.lazy import LazyRows
 from caif.tables import BROKEN, Table, read_rows, table_name, write_rows
 
-__all__ = ["MANIFEST", "Artifact", "Draft", "Store", "key_of", "partial", "read_rows", "table_name", "write_rows", "write_text"]
+__all__ = [
+    "MANIFEST", "Artifact", "Draft", "Store", "key_of", "partial", "read_rows", "settle", "table_name", "write_rows", "write_text",
+]  # fmt: skip
 
 MANIFEST = "artifact.json"
 PARTIAL = ".partial"
+CHECKPOINTS = "checkpoints"
 
 R = TypeVar("R", bound=Row)
 S = TypeVar("S", bound=Sequence[Row])
@@ -88,6 +91,8 @@ class Draft:
     """An artifact while its stage works on it: write rows, count what is turned away, use `model` for weights."""
 
     folder: Path
+    checkpoints: Path
+    """Where a training keeps what it needs to go on; it outlives the draft, and goes when the artifact is there."""
     counts: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -111,8 +116,9 @@ class Draft:
         self.counts[table_name(kind)] = table.count
 
     def count(self, what: str, by: int = 1) -> None:
-        """Count an event worth knowing, such as a row turned away and why."""
-        self.counts[what] = self.counts.get(what, 0) + by
+        """Count an event worth knowing, such as a row turned away and why; what never happened is not mentioned."""
+        if by:
+            self.counts[what] = self.counts.get(what, 0) + by
 
 
 @dataclass(frozen=True)
@@ -144,19 +150,25 @@ class Store:
         folder = partial(self.place(stage, key))
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        return Draft(folder)
+        return Draft(folder, self._checkpoints(stage, key))
+
+    def scratch(self, stage: str, key: str, folder: Path) -> Draft:
+        """Return a draft that never becomes an artifact, for a process that only helps to train."""
+        return Draft(folder, self._checkpoints(stage, key))
+
+    def _checkpoints(self, stage: str, key: str) -> Path:
+        return self.root.with_name(CHECKPOINTS) / self.place(stage, key).name
 
     def finish(self, draft: Draft, facts: Mapping[str, Any]) -> Artifact:
         """Make a draft an artifact: everything to disk, the manifest last, then one rename."""
         manifest = draft.folder / MANIFEST
         write_text(manifest, json.dumps(facts, indent=1, sort_keys=True, ensure_ascii=False, default=str))
-        for file in draft.folder.rglob("*"):
-            if file.is_file():
-                _sync(file)
+        settle(draft.folder)
         final = draft.folder.with_name(draft.folder.name.removesuffix(PARTIAL))
         shutil.rmtree(final, ignore_errors=True)
         draft.folder.rename(final)
         _sync(final.parent)
+        shutil.rmtree(draft.checkpoints, ignore_errors=True)
         return Artifact(final, facts)
 
 
@@ -171,6 +183,13 @@ def write_text(file: Path, text: str) -> None:
     scratch.write_text(text, encoding="utf-8")
     _sync(scratch)
     scratch.replace(file)
+
+
+def settle(folder: Path) -> None:
+    """Have all files of a folder on the disk before anything else is written."""
+    for file in folder.rglob("*"):
+        if file.is_file():
+            _sync(file)
 
 
 def _sync(path: Path) -> None:

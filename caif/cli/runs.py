@@ -18,17 +18,22 @@ def run(
     file: RunFile, overrides: Overrides = None, *, home: Home = HOME, until: Until = "", as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:  # fmt: skip
-    """Run a run file; what is made already is not made again.
+    """Run a run file; what is made already is not made again. A training that was killed goes on from its last checkpoint.
+
+    With `torchrun --nproc_per_node 2 -m caif run …` or `accelerate launch` several processes train together.
 
     \b
     caif run quickstart
     caif run run.toml --until combine
     caif run run.toml seed=1 rl.steps=20 feedback.0.weight=2
     """
+    from caif import processes
     from caif.api import go
     from caif.show import print_results
 
-    print_results(go(prepare(file, home, overrides), until), as_json=as_json)
+    done = go(prepare(file, home, overrides), until)
+    if processes.first():
+        print_results(done, as_json=as_json)
 
 
 @guarded

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from caif import processes
 from caif.audit.bootstrap import interval, mean_by_prompt
 from caif.audit.heldout import Scored, measured, people_agree
 from caif.audit.reward_card import DRAWS, reward_card
@@ -30,7 +31,10 @@ def reward(work: Work, mixture: Artifact, law: Artifact | None = None, *, cfg: R
 
     The constitution is for a head that reads the principles (`reward.instructed`), and nothing else.
     """
+    if not (cfg.rank or processes.first()):
+        return {}  # without an adapter there is nothing to train together
     work.models.release()
+    from caif.training.checkpoints import Checkpoints
     from caif.training.examples import read_examples
     from caif.training.fitting import fit_model
     from caif.training.gold import GOLD, apart
@@ -41,9 +45,8 @@ def reward(work: Work, mixture: Artifact, law: Artifact | None = None, *, cfg: R
     trunk = Trunk.load(resolve.folder(cfg.model))
     rows: list[Preference | Rating] = [*mixture.rows(Preference), *mixture.rows(Rating)]
     found = read_examples(trunk.tokenizer, rows, cfg.max_length, work.seed)
-    for what, how_many in (("prompt cut to max_length", found.truncated), ("answer over max_length", found.rejected)):
-        if how_many:
-            work.draft.count(what, how_many)
+    work.draft.count("prompt cut to max_length", found.truncated)
+    work.draft.count("answer over max_length", found.rejected)
     if not found.train:
         raise CaifError("reward: no row is left to train on", "see the counts: caif show", code=FAILED)
     if cfg.gold:
@@ -56,13 +59,12 @@ def reward(work: Work, mixture: Artifact, law: Artifact | None = None, *, cfg: R
         gold, _ = fit_model(trunk, other, plain, work.seed, work.tell)
         (work.draft.model / GOLD).mkdir()
         gold.save(work.draft.model / GOLD)
-    model, scores = fit_model(trunk, found, cfg, work.seed, work.tell)
+    model, scores = fit_model(trunk, found, cfg, work.seed, work.tell, Checkpoints.of(work))
     model.save(work.draft.model)
     instructed = _instructed(model, found, law, cfg, work.draft.model) if cfg.instructed else None
     heldout = [example for example in found.rows if example.heldout]
     headed = [example for example in heldout if example.row.objective in model.objectives]
-    if len(headed) < len(heldout):
-        work.draft.count("held out, but its objective has no head", len(heldout) - len(headed))
+    work.draft.count("held out, but its objective has no head", len(heldout) - len(headed))
     scored, people = _scored(model, scores, headed), people_agree(rows)
     told = _told(model, found.train, measured(scored))
     card = reward_card(
@@ -83,6 +85,7 @@ def reward(work: Work, mixture: Artifact, law: Artifact | None = None, *, cfg: R
 
 
 reward.version = 2
+reward.together = True
 
 REFUSED = 40
 """How many prompts are asked what a bare refusal would score."""

@@ -1,14 +1,12 @@
 """Reinforce the tuned model by GRPO: one reward an objective, any that plugins bring, and the tuned model as reference."""
 
-from collections.abc import Callable, Mapping, Sequence
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from caif.config import Rl
 from caif.constitution import Constitution, stored
 from caif.content import rng
 from caif.coverage.gate import gate
-from caif.coverage.monitor import Known
 from caif.data import Comparison, Prompt
 from caif.errors import CaifError
 from caif.judge import Bench, judge_all
@@ -19,7 +17,6 @@ from caif.store import Artifact
 
 if TYPE_CHECKING:
     from caif.training.payment import Payment
-    from caif.training.shared_trunk import TrunkOf
 
 
 def rl(
@@ -36,42 +33,40 @@ def rl(
     gate(covered)
     work.models.release()
     from caif.training import policy
-    from caif.training.drift import Drift, Listening
+    from caif.training.checkpoints import Checkpoints
+    from caif.training.drift import Listening, measure_drift
     from caif.training.options import rl_options
     from caif.training.payment import Payment
     from caif.training.progress import quiet
     from caif.training.reinforcing import grpo, reinforce
-    from caif.training.rl_ends import columns, kept, prompts_of
-    from caif.training.rl_rewards import refuse_unknown
+    from caif.training.rl_ends import columns, ended, prompts_of
+    from caif.training.rl_rewards import payers
     from caif.training.shared_trunk import beside
 
     quiet()
     prompts = prompts_of(asked)
     folder = resolve.folder(cfg.model)
-    model, tokenizer = policy.tuned(folder, tuned.model) if tuned else policy.fresh(folder, cfg.rank, work.seed)
+    model, tokenizer = policy.started(folder, tuned.model if tuned else None, cfg.rank, work.seed)
     heard = Listening(beside(model, tokenizer, folder))
-    paid = _rewards(work, rewards, cfg, heard)
-    names = [function.__name__ for function in paid.functions]
-    refuse_unknown(names, cfg)
+    paid = payers(work, rewards, cfg, heard)
+    names = paid.names
     payment = Payment(names, cfg, paid.noise, authority(stored(law) if law else None, names, cfg))
     rows = columns(prompts, cfg.prompts_per_step)
-    with TemporaryDirectory() as scratch:
-        trainer = grpo(
-            model, tokenizer, rows, paid.functions, options=rl_options(cfg, work.seed, scratch), payment=payment
-        )
-        if covered is not None and (known := Known.find(covered.model)) is not None:
-            warn = covered.facts["config"]["written"]["warn"]
-            trainer.add_callback(Drift(trainer, heard, known, warn, work.tell))
-        done = reinforce(trainer, cfg, work.tell, _held_judge(work, trainer, prompts, law, cfg))
+    kept = Checkpoints.of(work, payment)
+    options = rl_options(cfg, work.seed, str(kept.folder))
+    trainer = grpo(model, tokenizer, rows, paid.functions, options=options, payment=payment)
+    measure_drift(trainer, heard, covered, work.tell)
+    done = reinforce(trainer, cfg, work.tell, _held_judge(work, trainer, prompts, law, cfg), kept)
     return {
         "prompts": len(prompts),
         "rewards": dict(zip(names, payment.weights(0).tolist(), strict=True)),
-        **kept(work, model, tokenizer, done, cfg),
+        **ended(work, model, tokenizer, done, cfg),
         **_constraints(work, payment),
     }
 
 
 rl.version = 2
+rl.together = True
 
 
 def authority(law: Constitution | None, names: Sequence[str], cfg: Rl) -> dict[str, int]:
@@ -86,38 +81,6 @@ def authority(law: Constitution | None, names: Sequence[str], cfg: Rl) -> dict[s
             "give principles an authority, or say it under [rl.authority]",
         )
     return found
-
-
-class Paid(NamedTuple):
-    """What RL is paid for: a function a head and a function a plugin's reward, each named, and the heads' noise."""
-
-    functions: list[Callable[..., Any]]
-    noise: Mapping[str, float]
-
-
-def _rewards(work: Work, rewards: Artifact | None, cfg: Rl, trunk_of: "TrunkOf") -> Paid:
-    from caif.training.reward_model import RewardModel
-    from caif.training.rl_rewards import Heads, of_plugin
-
-    functions: list[Callable[..., Any]] = []
-    noise: Mapping[str, float] = {}
-    if rewards is not None:
-        model = RewardModel.load(rewards.model, trunk_of)
-        if cfg.max_tokens >= model.max_length:
-            raise CaifError(
-                f"rl.max_tokens {cfg.max_tokens} is more than the reward model can read ({model.max_length})",
-                "lower rl.max_tokens or raise reward.max_length",
-            )
-        heads = Heads(model)
-        functions += [heads.of(name) for name in model.objectives]
-        noise = heads.noise
-    for name, part in cfg.rewards.items():
-        if name in [function.__name__ for function in functions]:
-            raise CaifError(f"rl.rewards: {name!r} is an objective's own reward", "give it another name")
-        functions.append(of_plugin(name, work.make(part)))
-    if not functions:
-        raise CaifError("rl: there is no reward", "add [reward], or a plugin's under [rl.rewards]")
-    return Paid(functions, noise)
 
 
 def _held_judge(work: Work, trainer: Any, prompts: Sequence[Prompt], law: Artifact | None, cfg: Rl) -> Any:

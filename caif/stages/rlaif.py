@@ -1,9 +1,9 @@
 """Direct RLAIF: reinforce against the judge's own expected score of an answer, with no reward model (Lee et al. 2023)."""
 
 from collections.abc import Callable, Mapping, Sequence
-from tempfile import TemporaryDirectory
 from typing import Any
 
+from caif import processes
 from caif.constitution import Constitution, stored
 from caif.data import Prompt
 from caif.errors import CaifError
@@ -23,18 +23,21 @@ def rlaif(work: Work, asked: Artifact, law: Artifact, tuned: Artifact | None = N
     """Train the policy's adapter and keep it. Each objective of the constitution is a reward, from 0 to 1."""
     if cfg.rl.judge is not None:
         raise CaifError("rl.judge: direct RLAIF is paid by [rlaif]'s judge, and watched by none", "leave rl.judge out")
+    if processes.count() > 1:
+        raise CaifError("rlaif: one process alone may ask the judge, for the answers of all", "run it without torchrun")
     from caif.training import policy
+    from caif.training.checkpoints import Checkpoints
     from caif.training.options import rl_options
     from caif.training.payment import Payment
     from caif.training.progress import quiet
     from caif.training.reinforcing import grpo, reinforce
-    from caif.training.rl_ends import columns, kept, prompts_of
+    from caif.training.rl_ends import columns, ended, prompts_of
     from caif.training.rl_rewards import of_plugin, refuse_unknown
 
     quiet()
     prompts = prompts_of(asked)
     folder = resolve.folder(cfg.rl.model)
-    model, tokenizer = policy.tuned(folder, tuned.model) if tuned else policy.fresh(folder, cfg.rl.rank, work.seed)
+    model, tokenizer = policy.started(folder, tuned.model if tuned else None, cfg.rl.rank, work.seed)
     bench = Bench(work.models(cfg.rlaif.judge), work.ask, work.score, min_mass=cfg.rlaif.min_mass)
     functions = [*judged(bench, stored(law), prompts, work.seed, work.draft.count)]
     functions += [of_plugin(name, work.make(part)) for name, part in cfg.rl.rewards.items()]
@@ -42,12 +45,12 @@ def rlaif(work: Work, asked: Artifact, law: Artifact, tuned: Artifact | None = N
     refuse_unknown(names, cfg.rl)
     payment = Payment(names, cfg.rl)
     rows = columns(prompts, cfg.rl.prompts_per_step)
-    with TemporaryDirectory() as scratch:
-        options = rl_options(cfg.rl, work.seed, scratch)
-        trainer = grpo(model, tokenizer, rows, functions, options=options, payment=payment)
-        done = reinforce(trainer, cfg.rl, work.tell)
+    kept = Checkpoints.of(work, payment)
+    options = rl_options(cfg.rl, work.seed, str(kept.folder))
+    trainer = grpo(model, tokenizer, rows, functions, options=options, payment=payment)
+    done = reinforce(trainer, cfg.rl, work.tell, kept=kept)
     paid = dict(zip(names, payment.weights(0).tolist(), strict=True))
-    told = kept(work, model, tokenizer, done, cfg.rl)
+    told = ended(work, model, tokenizer, done, cfg.rl)
     return {"prompts": len(prompts), "rewards": paid, "judge": bench.model.id, **told}
 
 

@@ -1,6 +1,5 @@
 """Tune the model on revised answers (SL-CAI): the loss is on the answer alone, never on prompt or critique."""
 
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from caif.config import Sft
@@ -25,27 +24,30 @@ def sft(work: Work, revised: Artifact, *, cfg: Sft) -> dict[str, Any]:
         )
     work.models.release()
     from caif.training import policy
+    from caif.training.checkpoints import Checkpoints
     from caif.training.options import sft_options
     from caif.training.progress import quiet
-    from caif.training.tuning import columns, tune
+    from caif.training.trainers import trained
+    from caif.training.tuning import columns, tuner
 
     quiet()
     model, tokenizer = policy.fresh(resolve.folder(cfg.model), cfg.rank, work.seed)
     rows = columns(tokenizer, [(prompt.chat, answer) for prompt, answer in wanted])
     long = [n for n, ids in enumerate(rows["input_ids"]) if len(ids) > cfg.max_length]
     lost = [n for n in long if not any(rows["completion_mask"][n][: cfg.max_length])]
-    for what, how_many in (("cut to max_length", len(long) - len(lost)), ("prompt alone over max_length", len(lost))):
-        if how_many:
-            work.draft.count(what, how_many)
+    work.draft.count("cut to max_length", len(long) - len(lost))
+    work.draft.count("prompt alone over max_length", len(lost))
     if len(lost) == len(wanted):
         raise CaifError("sft: every prompt alone is longer than max_length", "raise sft.max_length", code=FAILED)
-    with TemporaryDirectory() as scratch:
-        steps = tune(model, tokenizer, rows, options=sft_options(cfg, work.seed, scratch), tell=work.tell)
+    kept = Checkpoints.of(work)
+    trainer = tuner(model, tokenizer, rows, options=sft_options(cfg, work.seed, str(kept.folder)))
+    steps = trained(trainer, "sft", work.tell, kept)
     policy.save(model, work.draft.model, tokenizer)
     return {"rows": len(wanted) - len(lost), "cut": len(long) - len(lost), "dropped": len(lost), "steps": steps}
 
 
 sft.version = 1
+sft.together = True
 
 
 def targets(revisions: list[Revision], which: str) -> list[tuple[Prompt, str]]:

@@ -8,12 +8,12 @@ import torch
 from datasets import Dataset
 from torch import Tensor
 from torch.nn.functional import logsigmoid
-from transformers import PrinterCallback
 from trl import DPOConfig, DPOTrainer
 from trl.trainer.dpo_trainer import DataCollatorForPreference
 
 from caif.data import Preference
 from caif.training.offline import Columns, together
+from caif.training.trainers import Encoded, made
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -56,15 +56,8 @@ def soft_loss(gaps: Tensor, probability: Tensor, weight: Tensor) -> Tensor:
     return -(weight * (probability * logsigmoid(gaps) + (1 - probability) * logsigmoid(-gaps))).mean()
 
 
-class SoftDpo(DPOTrainer):
+class SoftDpo(Encoded, DPOTrainer):
     """TRL's trainer, given token ids, with `soft_loss` in the place of its own. It calls nobody."""
-
-    def _send_telemetry(self) -> None:
-        """Send nothing: nothing leaves the machine that the command line did not name."""
-
-    def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
-        """Leave the ids as they are: they are what is asked and said everywhere in caif."""
-        return dataset
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool = False) -> Any:
         """Return the loss of a batch, and log how the answers fare."""
@@ -88,12 +81,6 @@ def soft_dpo(
     options: dict[str, Any],
 ) -> SoftDpo:
     """Return the trainer of a model's adapter. The reference is the adapter as it is now."""
-    trainer = SoftDpo(
-        model=model,
-        args=DPOConfig(**options),
-        train_dataset=Dataset.from_list([dict(row) for row in rows]),
-        processing_class=tokenizer,
-        data_collator=Labelled(pad_token_id=tokenizer.eos_token_id, max_length=options["max_length"]),
-    )
-    trainer.remove_callback(PrinterCallback)
-    return trainer
+    collator = Labelled(pad_token_id=tokenizer.eos_token_id, max_length=options["max_length"])
+    given = Dataset.from_list([dict(row) for row in rows])
+    return made(SoftDpo, DPOConfig, model, tokenizer, given, options, data_collator=collator)

@@ -10,6 +10,7 @@ from torch import Tensor
 from caif.config import Reward
 from caif.content import rng
 from caif.run import Tell
+from caif.training.checkpoints import Checkpoints
 from caif.training.examples import Example, Examples, Numbers, evidence
 from caif.training.guards import refuse_unless_finite
 from caif.training.heads import Head, Shape, fit, solve
@@ -31,7 +32,9 @@ class Fitted(NamedTuple):
     weights: Tensor
 
 
-def fit_model(trunk: Trunk, found: Examples, cfg: Reward, seed: int, tell: Tell) -> tuple[RewardModel, Tensor]:
+def fit_model(
+    trunk: Trunk, found: Examples, cfg: Reward, seed: int, tell: Tell, kept: Checkpoints | None = None
+) -> tuple[RewardModel, Tensor]:
     """Return the reward model, and its scores of all answers."""
     features = trunk.all_features(found.answers, tell.track)
     refuse_unless_finite(float(features.abs().max()), "reward: the largest hidden state of the trunk")
@@ -48,7 +51,7 @@ def fit_model(trunk: Trunk, found: Examples, cfg: Reward, seed: int, tell: Tell)
     )  # fmt: skip
     heads = [one.head for one in fitted]
     if cfg.rank:
-        heads = tune_trunk(model, [(one.numbers, one.head) for one in fitted], found, cfg, seed, tell)
+        heads = tune_trunk(model, [(one.numbers, one.head) for one in fitted], found, cfg, seed, tell, kept)
         model.weights = torch.stack([_with_length(head.weights) for head in heads], dim=1)[None]
         features = model.trunk.all_features(found.answers, tell.track)
     model.facts["decay"] = {name: head.decay for name, head in zip(objectives, heads, strict=True)}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from caif.data import Prompt
+from caif.training.sharing import of_the_first
 
 if TYPE_CHECKING:
     from caif.training.reinforcing import Grpo
@@ -22,19 +23,14 @@ class HeldJudge(TrainerCallback):
 
     def __init__(self, trainer: "Grpo", prompts: Sequence[Prompt], prefer: Prefer, every: int) -> None:
         self.trainer, self.prompts, self.prefer, self.every = trainer, prompts, prefer, every
-        self._start: list[str] = []
-
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        """Have the policy answer before it is trained."""
-        self._start = self._answers()
+        self._start = self._answers()  # before a checkpoint is loaded: by the policy that training starts from
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Have it answer again, and the judge compare."""
         log = state.log_history[-1]
         if "loss" in log and state.global_step % self.every == 0:
-            judged = self.prefer(self.prompts, self._start, self._answers())
+            new = self._answers()
+            judged = of_the_first(lambda: self.prefer(self.prompts, self._start, new))
             log["heldout/judged"] = len(judged)
             if judged:
                 log["heldout/preference"] = sum(judged) / len(judged)

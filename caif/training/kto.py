@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from datasets import Dataset
 from torch import Tensor
-from transformers import PrinterCallback
 from trl import KTOConfig, KTOTrainer
 from trl.trainer.kto_trainer import DataCollatorForUnpairedPreference
 
 from caif.content import rng
 from caif.data import Rating
 from caif.training.offline import Columns, together
+from caif.training.trainers import Encoded, made
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -78,15 +78,8 @@ def thumb_loss(moved: Tensor, usual: Tensor, up: Tensor, weight: Tensor, beta: f
     return (weight * (1 - torch.sigmoid(beta * sign * (moved - usual)))).mean()
 
 
-class WeighedKto(KTOTrainer):
+class WeighedKto(Encoded, KTOTrainer):
     """TRL's trainer, given token ids, with `thumb_loss` in the place of its own. It calls nobody."""
-
-    def _send_telemetry(self) -> None:
-        """Send nothing: nothing leaves the machine that the command line did not name."""
-
-    def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
-        """Leave the ids as they are: they are what is asked and said everywhere in caif."""
-        return dataset
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool = False) -> Any:
         """Return the loss of a batch, and log how ups and downs fare."""
@@ -114,12 +107,6 @@ def weighed_kto(
     options: dict[str, Any],
 ) -> WeighedKto:
     """Return the trainer of a model's adapter. The reference is the adapter as it is now."""
-    trainer = WeighedKto(
-        model=model,
-        args=KTOConfig(**options),
-        train_dataset=Dataset.from_list([dict(row) for row in rows]),
-        processing_class=tokenizer,
-        data_collator=Weighed(pad_token_id=tokenizer.eos_token_id, max_length=options["max_length"]),
-    )
-    trainer.remove_callback(PrinterCallback)
-    return trainer
+    collator = Weighed(pad_token_id=tokenizer.eos_token_id, max_length=options["max_length"])
+    given = Dataset.from_list([dict(row) for row in rows])
+    return made(WeighedKto, KTOConfig, model, tokenizer, given, options, data_collator=collator)

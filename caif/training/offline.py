@@ -1,16 +1,17 @@
 """What training on feedback itself has in common, whether on pairs (DPO) or on thumbs (KTO)."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from caif.data import Preference, Rating
+from caif.errors import CaifError, nearest
 from caif.models.encode import answer_ids, prompt_ids
-from caif.run import Tell
 from caif.training.encoding import Chat
-from caif.training.guards import Finite
-from caif.training.progress import Progress, steps_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+R = TypeVar("R", Preference, Rating)
 
 
 class Columns(NamedTuple):
@@ -37,9 +38,10 @@ def together(tokenizer: "PreTrainedTokenizerBase", chat: Chat, answers: Sequence
     return Together(asked[-room:], said, max(len(asked) - room, 0)) if room > 0 else None
 
 
-def trained(trainer: Any, label: str, tell: Tell) -> list[dict[str, Any]]:
-    """Train, and return what was logged at each step; a number that is not finite stops it."""
-    trainer.add_callback(Finite(label))
-    trainer.add_callback(Progress(tell, label))
-    trainer.train()
-    return steps_of(trainer.state.log_history)
+def counted(rows: Sequence[R], weights: Mapping[str, float], section: str, what: str) -> list[R]:
+    """Return the rows to train on: those of the training split whose weight, times their objective's, is above 0."""
+    objectives = {row.objective for row in rows}
+    for name in weights:
+        if name not in objectives:
+            raise CaifError(f"{section}.weights: no {what} is about {name!r}", nearest(name, objectives))
+    return [row for row in rows if row.prompt.split == "train" and row.weight * weights.get(row.objective, 1.0) > 0]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from caif import processes
 from caif.config import Rl, RunConfig, Sft
 from caif.sections.offline import Dpo, Kto
 
@@ -34,12 +35,10 @@ def _shared(seed: int, folder: str) -> dict[str, Any]:
 
 def sft_options(cfg: Sft, seed: int, folder: str) -> dict[str, Any]:
     """Return the arguments of TRL's SFTConfig."""
-    at_once = share(cfg.batch, cfg.at_once)
     return _shared(seed, folder) | {
+        **_batches(processes.part(cfg.batch, "sft.batch"), cfg.at_once),
         "num_train_epochs": cfg.epochs,
         "learning_rate": cfg.learning_rate,
-        "per_device_train_batch_size": at_once,
-        "gradient_accumulation_steps": cfg.batch // at_once,
         "max_length": cfg.max_length,
         "completion_only_loss": True,
     }
@@ -47,21 +46,19 @@ def sft_options(cfg: Sft, seed: int, folder: str) -> dict[str, Any]:
 
 def dpo_options(cfg: Dpo, seed: int, folder: str) -> dict[str, Any]:
     """Return the arguments of TRL's DPOConfig."""
-    return _offline(cfg, share(cfg.batch, cfg.at_once), seed, folder)
+    return _offline(cfg, "dpo.batch", 1, seed, folder)
 
 
 def kto_options(cfg: Kto, seed: int, folder: str) -> dict[str, Any]:
     """Return the arguments of TRL's KTOConfig. Rows are taken as they lie, at least two at once."""
-    at_once = max(share(cfg.batch, cfg.at_once), 2)
-    return _offline(cfg, at_once, seed, folder) | {"train_sampling_strategy": "sequential"}
+    return _offline(cfg, "kto.batch", 2, seed, folder) | {"train_sampling_strategy": "sequential"}
 
 
-def _offline(cfg: Dpo | Kto, at_once: int, seed: int, folder: str) -> dict[str, Any]:
+def _offline(cfg: Dpo | Kto, what: str, at_least: int, seed: int, folder: str) -> dict[str, Any]:
     return _shared(seed, folder) | {
+        **_batches(processes.part(cfg.batch, what), cfg.at_once, at_least),
         "num_train_epochs": cfg.epochs,
         "learning_rate": cfg.learning_rate,
-        "per_device_train_batch_size": at_once,
-        "gradient_accumulation_steps": cfg.batch // at_once,
         "max_length": cfg.max_length,
         "beta": cfg.beta,
         "remove_unused_columns": False,
@@ -70,17 +67,15 @@ def _offline(cfg: Dpo | Kto, at_once: int, seed: int, folder: str) -> dict[str, 
 
 
 def rl_options(cfg: Rl, seed: int, folder: str) -> dict[str, Any]:
-    """Return the arguments of TRL's GRPOConfig. One batch of whole groups is sampled, then taken in equal parts.
+    """Return the arguments of TRL's GRPOConfig. Each process samples a batch of whole groups, then takes it in equal parts.
 
     What TRL would make of the rewards is not used (`caif.training.payment`), so nothing is normalised there.
     """
-    answers = cfg.generations * cfg.prompts_per_step
-    at_once = share(answers, cfg.at_once)
+    answers = cfg.generations * processes.part(cfg.prompts_per_step, "rl.prompts_per_step")
     return _shared(seed, folder) | {
+        **_batches(answers, cfg.at_once),
         "max_steps": cfg.steps,
         "learning_rate": cfg.learning_rate,
-        "per_device_train_batch_size": at_once,
-        "gradient_accumulation_steps": answers // at_once,
         "num_generations": cfg.generations,
         "num_iterations": cfg.updates,
         "beta": cfg.beta,
@@ -98,6 +93,12 @@ def rloo_options(cfg: Rl, names: Sequence[str], seed: int, folder: str) -> dict[
     grpos = ("multi_objective_aggregation", "scale_rewards")
     given = {name: value for name, value in rl_options(cfg, seed, folder).items() if name not in grpos}
     return given | {"reward_weights": [cfg.weights.get(name, 1.0) for name in names], "normalize_advantages": False}
+
+
+def _batches(rows: int, limit: int, at_least: int = 1) -> dict[str, int]:
+    """Return how a step's rows of one process are taken: so many at once, so many times."""
+    at_once = max(share(rows, limit), at_least)
+    return {"per_device_train_batch_size": at_once, "gradient_accumulation_steps": rows // at_once}
 
 
 def share(rows: int, limit: int) -> int:

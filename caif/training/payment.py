@@ -40,6 +40,14 @@ class Payment:
             torch.zeros(0, dtype=torch.bool),
         )
 
+    def state(self) -> dict[str, list[float]]:
+        """Return where the multipliers stand, for a checkpoint."""
+        return {name: list(multiplier) for name, multiplier in self.multipliers.items()}
+
+    def resume(self, state: Mapping[str, Sequence[float]]) -> None:
+        """Set them there again."""
+        self.multipliers = {name: Multiplier(*numbers) for name, numbers in state.items()}  # type: ignore[arg-type]
+
     def weights(self, step: int) -> Tensor:
         """Return each reward's weight at a step: 1 by default, and 0 for what has a constraint."""
         given = [self.cfg.weights.get(name, 0.0 if name in self.cfg.constraints else 1.0) for name in self.names]

@@ -12,6 +12,7 @@ from caif.models.kernel.head import refuse_foreign
 from caif.models.local import load
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 ADAPTER = "adapter_config.json"
@@ -45,13 +46,25 @@ def fresh(folder: str, rank: int, seed: int) -> "tuple[PeftModel, PreTrainedToke
     return get_peft_model(model, lora(rank)), tokenizer
 
 
-def tuned(folder: str, adapter: Path, section: str = "rl") -> "tuple[PeftModel, PreTrainedTokenizerBase]":
+def tuned(folder: str, adapter: Path, section: str) -> "tuple[PeftModel, PreTrainedTokenizerBase]":
     """Load a model with the adapter that an earlier stage made for it, ready to be trained further."""
     made_for = json.loads((adapter / ADAPTER).read_text(encoding="utf-8"))["base_model_name_or_path"]
     if made_for != _absolute(folder):
         raise CaifError(f"[{section}] trains {folder}, but [sft] tuned {made_for}", "name the same model in both")
     model, tokenizer = base(folder)
     return PeftModel.from_pretrained(model, adapter, is_trainable=True), tokenizer
+
+
+def started(
+    folder: str, adapter: Path | None, rank: int, seed: int, section: str = "rl"
+) -> "tuple[PeftModel, PreTrainedTokenizerBase]":
+    """Load a model to train: with the adapter that an earlier stage made for it, or with a new one."""
+    return tuned(folder, adapter, section) if adapter else fresh(folder, rank, seed)
+
+
+def learnt(model: Any) -> "dict[str, Tensor]":
+    """Return what is trained of a model, by name."""
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
 def save(model: Any, folder: Path, tokenizer: "PreTrainedTokenizerBase | None" = None) -> None:

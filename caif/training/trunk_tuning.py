@@ -6,13 +6,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from caif import processes
 from caif.config import Reward
 from caif.content import rng
 from caif.run import Tell
+from caif.training.checkpoints import Checkpoints
 from caif.training.examples import Example, Examples, Numbers, evidence
 from caif.training.guards import refuse_unless_finite
 from caif.training.heads import Head
 from caif.training.reward_model import RewardModel
+from caif.training.sharing import mine, summed
 from caif.training.terms import Terms, total_loss
 
 
@@ -41,24 +44,37 @@ class Column(NamedTuple):
 
 
 def tune_trunk(
-    model: RewardModel, heads: Sequence[tuple[Numbers, Head]], found: Examples, cfg: Reward, seed: int, tell: Tell
+    model: RewardModel,
+    heads: Sequence[tuple[Numbers, Head]],
+    found: Examples,
+    cfg: Reward,
+    seed: int,
+    tell: Tell,
+    kept: Checkpoints | None = None,
 ) -> list[Head]:
-    """Put an adapter on the model's trunk, tune it with the heads, and return these."""
+    """Put an adapter on the model's trunk, tune it with the heads, and return these. Several processes share each batch."""
     model.trunk = model.trunk.with_adapter(cfg.rank, seed)
     columns = [Column.of(name, *head, found.train) for name, head in zip(model.objectives, heads, strict=True)]
     adapter = [parameter for parameter in model.trunk.model.parameters() if parameter.requires_grad]
     learnt = [tensor for column in columns for tensor in (column.weights, *column.terms) if tensor.numel()]
-    optimizer = torch.optim.AdamW([*adapter, *learnt], lr=cfg.learning_rate, weight_decay=0.0)
+    tensors = [*adapter, *learnt]
+    optimizer = torch.optim.AdamW(tensors, lr=cfg.learning_rate, weight_decay=0.0)
     batches = [batch for epoch in range(cfg.epochs) for batch in _batches(found.train, cfg.batch, seed, epoch)]
-    for step, batch in enumerate(batches, start=1):
+    behind = kept.take_up(tensors, optimizer) if kept else 0
+    for step, batch in enumerate(batches[behind:], start=behind + 1):
         optimizer.zero_grad()
-        total = _backward(torch.stack([column.cost for column in columns]).sum())
+        total = _backward(torch.stack([column.cost for column in columns]).sum()) if processes.first() else 0.0
         whole = sum(example.row.weight for example in batch)
-        for n in range(0, len(batch), cfg.at_once):
-            total += _backward(_part(model, columns, found, batch[n : n + cfg.at_once], cfg) / whole)
+        alike = sorted(batch, key=lambda example: found.answers[example.answers[0]].ids)  # what they share: once
+        size = min(cfg.at_once, -(-len(batch) // processes.count()))
+        for n in mine(range(0, len(batch), size)):
+            total += _backward(_part(model, columns, found, alike[n : n + size], cfg) / whole)
+        total = summed(total, tensors)
         refuse_unless_finite(total, f"reward: loss at step {step}")
         optimizer.step()
         tell.step("reward", step, len(batches), loss=total)
+        if kept and step < len(batches):
+            kept.keep(step, tensors, optimizer)
     return [Head(c.weights.detach(), Terms(*(t.detach() for t in c.terms)), c.decay) for c in columns]
 
 

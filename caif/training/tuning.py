@@ -4,13 +4,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from datasets import Dataset
-from transformers import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
-from caif.run import Tell
 from caif.training.encoding import Chat, encode
-from caif.training.guards import Finite
-from caif.training.progress import Progress, steps_of
+from caif.training.trainers import Quiet, made
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -26,24 +23,10 @@ def columns(tokenizer: "PreTrainedTokenizerBase", rows: Sequence[tuple[Chat, str
     return {"input_ids": [e.ids for e in encoded], "completion_mask": masks}
 
 
-class Quiet(SFTTrainer):
-    """The trainer without its call home: nothing leaves the machine that the command line did not name."""
-
-    def _send_telemetry(self) -> None:
-        """Send nothing."""
+class Tuner(Quiet, SFTTrainer):
+    """TRL's trainer. It calls nobody."""
 
 
-def tune(
-    model: "PeftModel", tokenizer: "PreTrainedTokenizerBase", rows: Columns, *, options: dict[str, Any], tell: Tell
-) -> list[dict[str, Any]]:
-    """Train the model's adapter, and return what was logged at each step."""
-    trainer = Quiet(
-        model=model,
-        args=SFTConfig(**options),
-        train_dataset=Dataset.from_dict(rows),
-        processing_class=tokenizer,
-        callbacks=[Finite("sft"), Progress(tell, "sft")],
-    )
-    trainer.remove_callback(PrinterCallback)
-    trainer.train()
-    return steps_of(trainer.state.log_history)
+def tuner(model: "PeftModel", tokenizer: "PreTrainedTokenizerBase", rows: Columns, *, options: dict[str, Any]) -> Tuner:
+    """Return the trainer of a model's adapter."""
+    return made(Tuner, SFTConfig, model, tokenizer, Dataset.from_dict(rows), options)

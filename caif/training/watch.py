@@ -10,6 +10,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from caif.sections.rl import Guards
 from caif.training.answers import Answers
 from caif.training.limits import HACKED, Finding, passed, risen, tripped
+from caif.training.policy import learnt
 from caif.training.schedules import next_beta
 
 if TYPE_CHECKING:
@@ -50,7 +51,9 @@ class Watch(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Keep the start."""
+        """Keep the start; after a checkpoint, that is the checkpoint's step, and what was logged before is known."""
+        for log in state.log_history:
+            self._remember(log)
         self._keep(state.global_step)
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
@@ -58,14 +61,16 @@ class Watch(TrainerCallback):
         log = state.log_history[-1]
         if "loss" not in log or self.trip is not None:
             return
-        # Answers serve several updates: what was measured of them holds until there are others, but for the judge's word.
-        known = {k: v for k, v in self._steps[-1].items() if not k.startswith("heldout/")} if self._steps else {}
-        self._steps.append(known | log)
+        self._remember(log)
         if (found := tripped(self._steps, self.guards)) is not None:
             self.trip = self._trip(found, state.global_step)
             control.should_training_stop = True
         elif passed(self._steps[0], self._steps[-1], self.guards):
             self._keep(state.global_step)
+
+    def good(self) -> bool:
+        """Whether the policy is as it was after the last good step."""
+        return self.trip is None and self._good_step == self.trainer.state.global_step
 
     def broken(self, error: str, step: int) -> None:
         """Note that a step could not be made at all."""
@@ -74,15 +79,18 @@ class Watch(TrainerCallback):
     def restore(self) -> None:
         """Give the policy the weights of the last good step."""
         with torch.no_grad():
-            for name, parameter in self._trained():
+            for name, parameter in learnt(self.trainer.model).items():
                 parameter.copy_(self._good[name])
 
-    def _keep(self, step: int) -> None:
-        self._good, self._good_step = {name: p.detach().clone() for name, p in self._trained()}, step
+    def _remember(self, log: Mapping[str, Any]) -> None:
+        """Note a step. Answers serve several updates: what was measured of them holds until there are others, but for the
+        judge's word."""
+        if "loss" in log:
+            known = {k: v for k, v in self._steps[-1].items() if not k.startswith("heldout/")} if self._steps else {}
+            self._steps.append({**known, **log})
 
-    def _trained(self) -> list[tuple[str, Tensor]]:
-        policy: Any = self.trainer.model
-        return [(name, parameter) for name, parameter in policy.named_parameters() if parameter.requires_grad]
+    def _keep(self, step: int) -> None:
+        self._good, self._good_step = {n: p.detach().clone() for n, p in learnt(self.trainer.model).items()}, step
 
     def _trip(self, found: Finding, step: int) -> Trip:
         weights = self.trainer.paid
@@ -113,6 +121,14 @@ class Steering(TrainerCallback):
 
     def __init__(self, trainer: "Grpo", target: float) -> None:
         self.trainer, self.target, self.first = trainer, target, trainer.beta
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """After a checkpoint, go on from the beta that its last step came to."""
+        for log in state.log_history:
+            if "beta" in log:
+                self.trainer.beta = next_beta(log["beta"], log["kl_sequence"], self.target, self.first)
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Log the beta that the step had, and set the next one's."""

@@ -114,7 +114,7 @@ def test_numbers_are_written_as_a_reader_wants_them() -> None:
 
 def test_the_stage_writes_page_and_numbers(run: dict[str, Artifact], tmp_path: Path) -> None:
     """The JSON holds what the page shows, in ASCII, so that printing it in a terminal is safe."""
-    work = cast("Any", SimpleNamespace(draft=Draft(tmp_path)))
+    work = cast("Any", SimpleNamespace(draft=Draft(tmp_path, tmp_path)))
     told = report(work, *run.values(), None, cfg=Report(title="A title", examples=3))
     table = json.loads((tmp_path / "report.json").read_text(encoding="ascii"))
     assert (table["title"], len(table["chains"]), table["summary"]) == ("A title", 3, told["summary"])

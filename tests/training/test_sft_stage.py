@@ -19,7 +19,7 @@ from caif.stages.sft import sft, targets
 from caif.store import Artifact
 from caif.training import policy
 from caif.training.options import sft_options
-from caif.training.tuning import Quiet, columns
+from caif.training.tuning import Tuner, columns
 
 Make = Callable[..., Any]
 
@@ -77,7 +77,7 @@ def test_only_the_answer_carries_loss_in_trls_own_batch(
     model, tokenizer = policy.fresh(str(tiny), 4, 0)
     rows = columns(tokenizer, [(question(1).chat, "all right"), (question(22).chat, "no, thank you very much")])
     options = sft_options(Sft(model=spec, batch=2, at_once=2), 0, str(tmp_path))
-    trainer = Quiet(model, args=SFTConfig(**options), train_dataset=Dataset.from_dict(rows), processing_class=tokenizer)
+    trainer = Tuner(model, args=SFTConfig(**options), train_dataset=Dataset.from_dict(rows), processing_class=tokenizer)
     batch = next(iter(trainer.get_train_dataloader()))
     said = {tokenizer.decode(row[row != -100]) for row in batch["labels"]}
     assert said == {"all right<|im_end|>", "no, thank you very much<|im_end|>"}
