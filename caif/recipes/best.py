@@ -6,6 +6,7 @@ from caif.run import Run
 from caif.sections.offline import Choose
 from caif.stages.chosen import chosen
 from caif.stages.constitution import constitution
+from caif.stages.coverage import coverage
 from caif.stages.evaluate import evaluate
 from caif.stages.generate import generate
 from caif.stages.prompts import prompts
@@ -23,8 +24,9 @@ def best_of_n(run: Run) -> Artifact | None:
     said = labelling(run, start)
     read = [law] if c.reward and c.reward.instructed else []
     rewards = run.build(reward, said.mixture, *read, cfg=c.reward)
+    covered = run.build(coverage, asked, tuned, said.mixture, rewards, cfg=c.coverage)
     scores = run.build(evaluate, law, asked, drafts, tuned, None, rewards, cfg=c.evaluate)
-    return run.build(report, *start, said.samples, *said.feedback, said.mixture, rewards, scores, cfg=c.report)
+    return run.build(report, *start, said.samples, *said.feedback, said.mixture, rewards, covered, scores, cfg=c.report)
 
 
 @needing("sample", "combine", "reward", "sft")

@@ -3,6 +3,7 @@
 from caif.recipes.parts import labelling, needing, tuning
 from caif.run import Run
 from caif.sections.offline import Direct
+from caif.stages.coverage import coverage
 from caif.stages.evaluate import evaluate
 from caif.stages.report import report
 from caif.stages.reward import reward
@@ -18,9 +19,11 @@ def rloo(run: Run) -> Artifact | None:
     law, asked, drafts, _, tuned = start = tuning(run)
     said = labelling(run, start)
     rewards = run.build(reward, said.mixture, cfg=c.reward)
-    policy = run.build(train, asked, tuned, rewards, cfg=c.rl, name="rl")
+    covered = run.build(coverage, asked, tuned, said.mixture, rewards, cfg=c.coverage)
+    policy = run.build(train, asked, tuned, rewards, covered, cfg=c.rl, name="rl")
     scores = run.build(evaluate, law, asked, drafts, tuned, policy, rewards, cfg=c.evaluate)
-    return run.build(report, *start, said.samples, *said.feedback, said.mixture, rewards, policy, scores, cfg=c.report)
+    return run.build(report, *start, said.samples, *said.feedback, said.mixture, rewards, covered, policy, scores,
+                     cfg=c.report)  # fmt: skip
 
 
 @needing("rl", "rlaif")

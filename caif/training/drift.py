@@ -4,12 +4,12 @@ The trunk is the reward model's own and frozen: the policy's states would change
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
+from accelerate.utils import gather_object
 from torch import Tensor
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
@@ -19,6 +19,7 @@ from caif.coverage.space import Floats
 from caif.data import Prompt
 from caif.models.encode import answer_ids
 from caif.run import Tell
+from caif.store import Artifact
 from caif.training.encoding import Encoded, encode, within
 from caif.training.reward_model import RewardModel
 from caif.training.shared_trunk import TrunkOf
@@ -26,18 +27,20 @@ from caif.training.trunk import Track, Trunk
 
 if TYPE_CHECKING:
     from caif.training.reinforcing import Grpo
+    from caif.training.rloo import Rloo
 
 
-@dataclass
 class Overheard(Trunk):
     """A trunk that remembers the last rows it was asked for and what it made of them, so a look costs no second pass."""
 
-    rows: Sequence[Encoded] = ()
-    seen: Tensor = field(default_factory=lambda: torch.zeros(0))
+    def __init__(self, trunk: Trunk) -> None:
+        super().__init__(trunk.model, trunk.tokenizer)
+        self.trunk, self.seen = trunk, torch.zeros(0)
+        self.rows: Sequence[Encoded] = ()
 
     def all_features(self, rows: Sequence[Encoded], track: Track | None = None) -> Tensor:
         """Return the features as ever."""
-        self.rows, self.seen = rows, super().all_features(rows, track)
+        self.rows, self.seen = rows, self.trunk.all_features(rows, track)
         return self.seen
 
 
@@ -46,12 +49,20 @@ class Listening:
 
     def __init__(self, trunk_of: TrunkOf = Trunk.load) -> None:
         self.trunk_of = trunk_of
+        self.heard: Overheard | None = None
 
     def __call__(self, folder: str, adapter: Path | None = None) -> Trunk:
-        """Load it."""
+        """Load it. Only the first is listened to: a gold model may have another."""
         trunk = self.trunk_of(folder, adapter)
-        self.trunk = Overheard(trunk.model, trunk.tokenizer)
-        return self.trunk
+        if self.heard is None:
+            trunk = self.heard = Overheard(trunk)
+        return trunk
+
+    @property
+    def trunk(self) -> Overheard:
+        """What is listened to."""
+        assert self.heard is not None, "nothing was loaded"
+        return self.heard
 
     @property
     def features(self) -> Floats:
@@ -113,23 +124,37 @@ def _numbers(values: Tensor) -> Floats:
     return values.detach().cpu().double().numpy()
 
 
+def measure_drift(trainer: "Grpo | Rloo", heard: Listening, covered: Artifact | None, tell: Tell) -> None:
+    """Have each step measured, where the check before RL has kept what to measure by."""
+    if covered is not None and (known := Known.find(covered.model)) is not None:
+        trainer.add_callback(Drift(trainer, heard, known, covered.facts["config"]["written"]["warn"], tell))
+
+
 class Drift(TrainerCallback):
     """Writes what `monitor` says of a step's answers into its log, and warns once if more than `warn` of them are outside.
 
     To stop is for the guards: `rl.guards.outside` is a limit on what is written here.
     """
 
-    def __init__(self, trainer: "Grpo", heard: Listening, known: Known, warn: float, tell: Tell) -> None:
+    def __init__(self, trainer: "Grpo | Rloo", heard: Listening, known: Known, warn: float, tell: Tell) -> None:
         self.trainer, self.heard, self.known, self.warn, self.tell = trainer, heard, known, warn, tell
         self._warned = False
 
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """After a checkpoint, do not say again what was said before it."""
+        self._warned = any(log.get("coverage/outside", 0.0) > self.warn for log in state.log_history)
+
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Measure the batch that the step was trained on; one batch can serve several steps."""
+        """Measure the batch that the step was trained on, of every process; one batch can serve several steps."""
         log = state.log_history[-1]
         if "loss" not in log or self.trainer.sampled is None:
             return
         rewards = _numbers(self.trainer.sampled.rewards)[:, : self.known.scale.shape[1]]
-        log.update(monitor(self.known, self.heard.answers, self.heard.features, self.heard.lengths, rewards))
+        answers = gather_object(self.heard.answers)
+        features, lengths = (np.concatenate(gather_object([own])) for own in (self.heard.features, self.heard.lengths))
+        log.update(monitor(self.known, answers, features, lengths, rewards))
         if log["coverage/outside"] > self.warn and not self._warned:
             self._warned = True
             self.tell.warn(

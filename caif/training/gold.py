@@ -13,6 +13,7 @@ from caif.content import held_out
 from caif.data import Completion
 from caif.training.examples import Examples
 from caif.training.reward_model import RewardModel
+from caif.training.shared_trunk import TrunkOf
 
 GOLD = "gold"
 """Its folder beside the heads of the model it is gold for."""
@@ -52,13 +53,20 @@ def pushed(
 
 
 def _both(models: Sequence[RewardModel], answers: Sequence[Completion]) -> Scored:
-    proxy, gold = (_overall(model, answers).tolist() for model in models)
+    asked, said = [a.prompt for a in answers], [a.text for a in answers]
+    proxy, gold = (overall(model, model.scores(asked, said)).tolist() for model in models)
     return list(zip(proxy, gold, strict=True))
 
 
-def _overall(model: RewardModel, answers: Sequence[Completion]) -> Tensor:
-    """Return the sum of the heads, each in deviations of its training answers."""
-    scores = model.scores([a.prompt for a in answers], [a.text for a in answers])
+def gold_of(folder: Path, model: RewardModel, trunk_of: TrunkOf) -> RewardModel | None:
+    """Return the gold model beside a model that was loaded from a folder, on the same trunk if it can be; None without."""
+    if not (folder / GOLD).is_dir():
+        return None
+    return RewardModel.load(folder / GOLD, trunk_of if model.facts["rank"] else lambda *_: model.trunk)
+
+
+def overall(model: RewardModel, scores: Tensor) -> Tensor:
+    """Return the sum of the heads' scores [answers, objectives], each in deviations of its training answers."""
     scale = [model.scale[name] for name in model.objectives]
     return (
         (scores - scores.new_tensor([s["mean"] for s in scale])) / scores.new_tensor([s["std"] for s in scale])

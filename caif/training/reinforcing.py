@@ -8,35 +8,39 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from datasets import Dataset
 from torch import Tensor
-from transformers import PrinterCallback
 from trl import GRPOConfig, GRPOTrainer
-from trl.kernels import ChunkedLogProbFunction
 
+from caif import processes
 from caif.config import Rl
 from caif.errors import FAILED, CaifError
 from caif.models.encode import prompt_ids
-from caif.models.kernel.attention import attending, hidden
+from caif.models.kernel.attention import attending
 from caif.models.kernel.decoding import decode
 from caif.models.pack import packed
 from caif.run import Tell
 from caif.training.answers import Answers
+from caif.training.checkpoints import Checkpoints
 from caif.training.encoding import Chat
 from caif.training.held_judge import HeldJudge
+from caif.training.logps import answers_logps
 from caif.training.payment import Payment
 from caif.training.progress import Progress, steps_of
 from caif.training.rl_rewards import RewardFunction
+from caif.training.shared_trunk import forget
+from caif.training.trainers import Sampling, made, train
 from caif.training.watch import Steering, Trip, Watch
 
 if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedTokenizerBase
 
-VOCABULARY_AT_ONCE = 32768
+    from caif.training.rloo import Rloo
+
 SCALED = ("final_logit_softcapping", "logit_scale", "output_multiplier", "lm_head_multiplier", "logits_scaling")
 """What a model's config may say of its logits besides the output matrix; such models are left to TRL's own code."""
 
 
-class Grpo(GRPOTrainer):
+class Grpo(Sampling, GRPOTrainer):
     """GRPO, thin. Without `payment` the advantages are TRL's own."""
 
     payment: Payment | None = None
@@ -55,9 +59,6 @@ class Grpo(GRPOTrainer):
             torch.manual_seed(self.args.seed)
             ids, _ = self._generate_single_turn([prompt_ids(self._tokenizer, chat) for chat in chats])
         return [text.strip() for text in self._tokenizer.batch_decode(ids, skip_special_tokens=True)]
-
-    def _send_telemetry(self) -> None:
-        """Send nothing: nothing leaves the machine that the command line did not name."""
 
     def _tokenize_prompts(self, prompts: list[Any]) -> tuple[list[list[int]], None, dict[str, Any]]:
         """Encode prompts as for every other question to the model, with control tokens in them made inert."""
@@ -92,12 +93,16 @@ class Grpo(GRPOTrainer):
         """Return what TRL returns. Without Triton, TRL scores every position, those of the prompt and padding too."""
         if not self._scores_too_much or compute_aux_loss:
             told = (input_ids, attention_mask, logits_to_keep, batch_size, compute_entropy, compute_aux_loss)
-            return super()._get_per_token_logps_and_entropies(model, *told, **images)  # type: ignore[no-any-return]
+            found: Any = super()._get_per_token_logps_and_entropies(model, *told, **images)
+            self._logps = found[0].detach()
+            return found  # type: ignore[no-any-return]
         size = batch_size or len(input_ids)
-        parts = [
-            self._answers_logps(model, ids, mask, logits_to_keep)
-            for ids, mask in zip(input_ids.split(size), attention_mask.split(size), strict=True)
-        ]
+        policy = self.accelerator.unwrap_model(model)
+        with self.accelerator.autocast():
+            parts = [
+                answers_logps(policy, ids, mask, logits_to_keep, self.temperature)
+                for ids, mask in zip(input_ids.split(size), attention_mask.split(size), strict=True)
+            ]
         logps, entropies = (torch.cat(part) for part in zip(*parts, strict=True))
         self._logps = logps.detach()
         return logps, entropies if compute_entropy else None, None
@@ -120,6 +125,7 @@ class Grpo(GRPOTrainer):
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         """Return TRL's batch, with this process's part of the advantages in the place of TRL's."""
         output: dict[str, Any] = super()._generate_and_score_completions(inputs)
+        forget(self.accelerator.unwrap_model(self.model))
         if self.payment is not None:
             mine = self._advantages[self.accelerator.process_index * len(inputs) :][: len(inputs)]
             output["advantages"] = mine.to(output["advantages"])
@@ -131,23 +137,6 @@ class Grpo(GRPOTrainer):
         config = self.model.config.get_text_config()
         plain = all(getattr(config, name, None) is None for name in SCALED)
         return plain and self.accelerator.num_processes == 1 and self.accelerator.device.type == "cpu"
-
-    def _answers_logps(self, model: Any, ids: Tensor, mask: Tensor, keep: int) -> tuple[Tensor, Tensor]:
-        """Return log-probabilities and entropies of the last `keep` tokens, 0 where there is none."""
-        inner = self.accelerator.unwrap_model(model).get_base_model()
-        real = mask[:, -keep:].bool()
-        sequences = [row[seen.bool()].tolist() for row, seen in zip(ids, mask, strict=True)]
-        with self.accelerator.autocast(), attending(inner):
-            states, paths = hidden(inner, sequences)
-            before = [path[len(path) - n - 1 : -1] for path, n in zip(paths, real.sum(-1).tolist(), strict=True)]
-            head = inner.get_output_embeddings()
-            # Picking makes the rows contiguous: a strided slice is many times slower in bfloat16 on a CPU.
-            logps, entropies, *_ = ChunkedLogProbFunction.apply(
-                states[[place for places in before for place in places]], head.weight, head.bias,
-                ids[:, -keep:][real], self.temperature, VOCABULARY_AT_ONCE, None, 1.0, ("entropy",),
-            )  # fmt: skip
-        empty = torch.zeros(real.shape, dtype=logps.dtype, device=logps.device)
-        return empty.masked_scatter(real, logps), empty.masked_scatter(real, entropies)
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
         """Return TRL's loss, and log how far whole answers are from the reference: TRL logs a mean over tokens."""
@@ -178,29 +167,23 @@ def grpo(
     payment: Payment | None = None,
 ) -> Grpo:
     """Return the trainer of a model's adapter. The reference is where it starts."""
-    trainer = Grpo(
-        model=model,
-        reward_funcs=list(rewards),
-        args=GRPOConfig(**options),
-        train_dataset=Dataset.from_dict(dict(rows)),
-        processing_class=tokenizer,
-    )
+    given = Dataset.from_dict(dict(rows))
+    trainer = made(Grpo, GRPOConfig, model, tokenizer, given, options, reward_funcs=list(rewards))
     trainer.payment = payment
-    trainer.remove_callback(PrinterCallback)
     return trainer
 
 
-def reinforce(trainer: Grpo, cfg: Rl, tell: Tell, judge: HeldJudge | None = None) -> Reinforced:
+def reinforce(
+    trainer: "Grpo | Rloo", cfg: Rl, tell: Tell, judge: HeldJudge | None = None, kept: Checkpoints | None = None
+) -> Reinforced:
     """Train, within the guards' limits. Where one is passed the policy is that of the last good step."""
     watch = Watch(trainer, cfg.guards)
     steering = Steering(trainer, cfg.target_kl) if cfg.target_kl is not None else None
-    for callback in (judge, watch, steering, Progress(tell, "rl")):
-        if callback is not None:
-            trainer.add_callback(callback)
+    callbacks = [callback for callback in (judge, watch, steering, Progress(tell, "rl")) if callback is not None]
     try:
-        trainer.train()
+        train(trainer, callbacks, kept, watch.good)
     except CaifError as error:
-        if error.code != FAILED:
+        if error.code != FAILED or processes.count() > 1:  # the other processes wait for this one's step
             raise
         watch.broken(str(error), trainer.state.global_step + 1)
     if watch.trip is not None:

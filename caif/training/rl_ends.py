@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from caif.audit.overoptimisation import along
 from caif.config import Rl
 from caif.data import Prompt
 from caif.errors import FAILED, CaifError
@@ -39,13 +40,17 @@ def columns(prompts: Sequence[Prompt], at_least: int) -> dict[str, list[Any]]:
     }
 
 
-def kept(work: Work, model: "PeftModel", tokenizer: "PreTrainedTokenizerBase", done: Reinforced, cfg: Rl) -> dict[str, Any]:
+def ended(
+    work: Work, model: "PeftModel", tokenizer: "PreTrainedTokenizerBase", done: Reinforced, cfg: Rl
+) -> dict[str, Any]:
     """Save the policy's adapter; return what every step was like, and which guard stopped it if one did."""
     policy.save(model, work.draft.model, tokenizer)
+    pushed = along(done.steps)
+    told = {"steps": done.steps, **({"overoptimisation": pushed} if pushed else {})}
     if done.trip is None:
-        return {"steps": done.steps}
+        return told
     _tell(work, done.trip, cfg)
-    return {"steps": done.steps, "tripped": done.trip._asdict() | {"said": done.trip.said}}
+    return told | {"tripped": done.trip._asdict() | {"said": done.trip.said}}
 
 
 def _tell(work: Work, trip: Trip, cfg: Rl) -> None:

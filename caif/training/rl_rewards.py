@@ -5,25 +5,33 @@ and deviation over the training answers, so that a weight of 1 means the same fo
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from caif.config import Rl
 from caif.errors import FAILED, CaifError, nearest
+from caif.run import Work
+from caif.store import Artifact
 from caif.training.encoding import Chat
+from caif.training.gold import gold_of, overall
 from caif.training.guards import checked_rewards
 from caif.training.reward_model import RewardModel
+from caif.training.shared_trunk import TrunkOf
 
 RewardFunction = Callable[..., list[float | None]]
 Talk = Sequence[Mapping[str, str]]
+Log = Callable[[str, float], None]
 
 
 class Heads:
-    """The reward model's heads over one batch at a time: the first to ask has it scored, the others read."""
+    """The reward model's heads over one batch at a time: the first to ask has it scored, the others read.
 
-    def __init__(self, model: RewardModel) -> None:
-        self.model = model
+    A gold model is asked beside them and pays nothing: what it says of each batch is logged, for the report.
+    """
+
+    def __init__(self, model: RewardModel, gold: RewardModel | None = None) -> None:
+        self.model, self.gold = model, gold
         self._batch: object = None
         self._scores = torch.zeros(0)
 
@@ -31,8 +39,10 @@ class Heads:
         """Return the reward function of one head, called like its objective."""
         column, scale = self.model.objectives.index(name), self.model.scale[name]
 
-        def reward(prompts: Sequence[Chat], completions: Sequence[Talk], **_: Any) -> list[float | None]:
-            standard = (self._scored(prompts, completions)[:, column] - scale["mean"]) / scale["std"]
+        def reward(
+            prompts: Sequence[Chat], completions: Sequence[Talk], log_metric: Log | None = None, **_: Any
+        ) -> list[float | None]:
+            standard = (self._scored(prompts, completions, log_metric)[:, column] - scale["mean"]) / scale["std"]
             return standard.tolist()
 
         reward.__name__ = name
@@ -43,7 +53,7 @@ class Heads:
         """How far an ensemble's members differ on one answer, by objective, in the rewards' units; {} if it is none."""
         return {name: row["noise"] / row["std"] for name, row in self.model.scale.items() if "noise" in row}
 
-    def _scored(self, prompts: Sequence[Chat], completions: Sequence[Talk]) -> torch.Tensor:
+    def _scored(self, prompts: Sequence[Chat], completions: Sequence[Talk], log: Log | None) -> torch.Tensor:
         answers = [said(completion) for completion in completions]
         if (batch := (list(map(list, prompts)), answers)) != self._batch:
             self._batch, self._scores = batch, self.model.scores(prompts, answers)
@@ -53,6 +63,9 @@ class Heads:
                     f"the reward model cannot score this answer: {answers[row][:60]!r}",
                     code=FAILED,
                 )
+            if self.gold is not None and log is not None:
+                log("proxy", float(overall(self.model, self._scores).mean()))
+                log("gold", float(overall(self.gold, self.gold.scores(prompts, answers)).mean()))
         return self._scores
 
 
@@ -82,3 +95,37 @@ def refuse_unknown(names: Sequence[str], cfg: Rl) -> None:
     for key, name in cfg.named:
         if name not in names:
             raise CaifError(f"rl.{key}: there is no reward {name!r}", nearest(name, names))
+
+
+class Payers(NamedTuple):
+    """What RL is paid for: a function a head and a function a plugin's reward, each named, and the heads' noise."""
+
+    functions: list[RewardFunction]
+    noise: Mapping[str, float]
+
+    @property
+    def names(self) -> list[str]:
+        """What each is called."""
+        return [function.__name__ for function in self.functions]
+
+
+def payers(work: Work, rewards: Artifact | None, cfg: Rl, trunk_of: TrunkOf) -> Payers:
+    """Return the heads of the reward model, if there is one, and the plugins' rewards."""
+    found = Payers([], {})
+    if rewards is not None:
+        model = RewardModel.load(rewards.model, trunk_of)
+        if cfg.max_tokens >= model.max_length:
+            raise CaifError(
+                f"rl.max_tokens {cfg.max_tokens} is more than the reward model can read ({model.max_length})",
+                "lower rl.max_tokens or raise reward.max_length",
+            )
+        heads = Heads(model, gold_of(rewards.model, model, trunk_of))
+        found = Payers([heads.of(name) for name in model.objectives], heads.noise)
+    for name, part in cfg.rewards.items():
+        if name in found.names:
+            raise CaifError(f"rl.rewards: {name!r} is an objective's own reward", "give it another name")
+        found.functions.append(of_plugin(name, work.make(part)))
+    if not found.functions:
+        raise CaifError("rl: there is no reward", "add [reward], or a plugin's under [rl.rewards]")
+    refuse_unknown(found.names, cfg)
+    return found

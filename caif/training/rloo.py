@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from datasets import Dataset
 from torch import Tensor
-from transformers import PrinterCallback
 from trl import RLOOConfig, RLOOTrainer
 
 from caif.models.encode import prompt_ids
@@ -18,13 +17,15 @@ from caif.models.kernel.attention import attending
 from caif.models.kernel.decoding import decode
 from caif.models.pack import packed
 from caif.training.answers import Answers
+from caif.training.shared_trunk import forget
+from caif.training.trainers import Sampling, made
 
 if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedTokenizerBase
 
 
-class Rloo(RLOOTrainer):
+class Rloo(Sampling, RLOOTrainer):
     """RLOO, thin. It has what RL's guards look at: `paid`, `sampled`, and the KL of whole answers in its log."""
 
     sampled: Answers | None = None
@@ -41,9 +42,6 @@ class Rloo(RLOOTrainer):
             ids = self._generate_single_turn([prompt_ids(self._tokenizer, chat) for chat in chats])
         return [text.strip() for text in self._tokenizer.batch_decode(ids, skip_special_tokens=True)]
 
-    def _send_telemetry(self) -> None:
-        """Send nothing: nothing leaves the machine that the command line did not name."""
-
     def _tokenize_prompts(self, prompts: list[Any]) -> tuple[list[list[int]], None, dict[str, Any]]:
         """Encode prompts as for every other question to the model."""
         return [prompt_ids(self._tokenizer, prompt) for prompt in prompts], None, {}
@@ -59,11 +57,20 @@ class Rloo(RLOOTrainer):
         inner.train(training)
         return said
 
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        """Return TRL's batch, and log the KL of whole answers, which guards go by: TRL logs its mean over tokens."""
+        output: dict[str, Any] = super()._generate_and_score_completions(inputs)
+        tokens = self.accelerator.gather(output["completion_mask"].sum(-1)).float().mean()
+        metrics = self._metrics["train"]
+        metrics["kl_sequence"].append(metrics["kl"][-1] * float(tokens))
+        return output
+
     def _calculate_rewards(
         self, inputs: list[dict[str, Any]], prompts: Any, completions: list[Any], completion_ids_list: list[list[int]]
     ) -> Tensor:
         """Return TRL's rewards, and keep the answers for the guards."""
         rewards: Tensor = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
+        forget(self.accelerator.unwrap_model(self.model))
         texts = [talk[-1]["content"] for talk in completions]
         self.sampled = Answers.of(rewards, inputs, texts, completion_ids_list, set(self.eos_token_ids), ())
         self._metrics["train"]["repetition"].append(float(self.sampled.repeated.mean()))
@@ -85,12 +92,5 @@ def rloo(
     options: dict[str, Any],
 ) -> Rloo:
     """Return the trainer of a model's adapter. The reference is where it starts."""
-    trainer = Rloo(
-        model=model,
-        reward_funcs=list(rewards),
-        args=RLOOConfig(**options),
-        train_dataset=Dataset.from_dict(dict(rows)),
-        processing_class=tokenizer,
-    )
-    trainer.remove_callback(PrinterCallback)
-    return trainer
+    given = Dataset.from_dict(dict(rows))
+    return made(Rloo, RLOOConfig, model, tokenizer, given, options, reward_funcs=list(rewards))

@@ -10,6 +10,7 @@ import pytest
 from caif import plugins
 from caif.config import RunConfig
 from caif.constitution import Constitution
+from caif.coverage.monitor import Known
 from caif.data import Completion, Prompt, Revision
 from caif.errors import CaifError
 from caif.hookspecs import Answer, Model
@@ -40,6 +41,15 @@ decay = 0.1
 """
 
 
+COVERAGE = """
+[coverage]
+model = "tiny"
+answers = 4
+max_tokens = 6
+on_fail = "warn"
+"""
+
+
 def stages(run: Run) -> dict[str, Artifact]:
     return {artifact.stage: artifact for artifact in run.built}
 
@@ -63,9 +73,13 @@ def test_sl_cai_alone_measures_the_tuned_model_against_the_first(done: Done) -> 
 
 
 def test_best_of_n_trains_no_policy(done: Done) -> None:
-    """The heads choose among answers; there is no policy, no KL of one, and the report names who won."""
-    run = done("best-of-n", sections=REWARD)
+    """The heads choose among answers; there is no policy, no KL of one, and the report names who won.
+
+    Whether the heads know what is asked can be checked here too.
+    """
+    run = done("best-of-n", sections=REWARD + COVERAGE)
     assert "rl" not in stages(run)
+    assert report(run)["coverage"]["verdict"] == stages(run)["coverage"].metrics["verdict"]
     metrics = stages(run)["evaluate"].metrics
     head = next(table for name, table in metrics["measures"].items() if name.startswith("reward: "))
     assert {"tuned", "best of n", "best of n - tuned"} <= set(head)
@@ -94,17 +108,22 @@ weights = { clarity = 2.0 }
 
 
 def test_rloo_takes_the_place_of_grpo(done: Done) -> None:
-    """TRL's RLOO is trained on the heads by name and weight; the reward it logs is their weighted sum."""
-    run = done("rloo", sections=REWARD + RL)
+    """TRL's RLOO is trained on the heads by name and weight; the reward it logs is their weighted sum.
+
+    The check before it is made, and its steps are measured by what that keeps.
+    """
+    run = done("rloo", sections=REWARD + RL + COVERAGE)
     policy = stages(run)["rl"]
     assert policy.by == "rloo"
     assert policy.metrics["rewards"] == {"clarity": 2.0, "brevity": 1.0}
     assert len(policy.metrics["steps"]) == 2
     assert report(run)["rl"]["steps"] == 2
     assert "rl" not in report(run)["left_out"]
+    known = Known.find(stages(run)["coverage"].model) is not None
     for step in policy.metrics["steps"]:
         wanted = 2 * step["rewards/clarity/mean"] + step["rewards/brevity/mean"]
         assert step["reward"] == pytest.approx(wanted, abs=1e-4)
+        assert ("coverage/outside" in step) == known
     assert "spread/clarity" in policy.metrics["steps"][-1]
 
 
