@@ -2,12 +2,15 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from caif.cli.options import HOME, Debug, Home, key_value, prepare
 from caif.exits import guarded
+
+if TYPE_CHECKING:
+    from caif.constitution import Constitution
 
 FailOn = Annotated[list[str] | None, typer.Option(metavar="EXPR", help="Exit code 1 if this holds of the card; repeatable.")]
 Out = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where the card goes; a run has a place for it: audit/.")]
@@ -108,19 +111,12 @@ def _of_judge(wanted: Wanted, home: Path, out: Path) -> dict[str, Any]:
     from caif.audit.people import called, read_pairs
     from caif.audit.tested import of_findings, sentences
     from caif.audit.write import write_calibrations
-    from caif.constitution import read
-    from caif.errors import CaifError, nearest
-    from caif.judge import METHODS, Bench, judge_all
+    from caif.judge import Bench, judge_all
     from caif.judge.selftest import selftest
     from caif.models.account import prices
     from caif.terminal import Terminal
 
-    law, tell = read(wanted.constitution), Terminal()
-    for method in wanted.methods:
-        if method not in METHODS:
-            raise CaifError(f"--methods: no method {method!r}", nearest(method, METHODS))
-    if wanted.objective and wanted.objective not in law.objectives:
-        raise CaifError(f"--objective: {law.name} has no {wanted.objective!r}", nearest(wanted.objective, law.objectives))
+    law, tell = _law(wanted), Terminal()
     with desk.at(home, "audit", tell) as at:
         files = {
             name: read_pairs(at.read(named, **wanted.reader), wanted.seed, wanted.limit)
@@ -144,6 +140,21 @@ def _of_judge(wanted: Wanted, home: Path, out: Path) -> dict[str, Any]:
     table |= {"attacks": attacks} if attacks else {}
     table |= {"selftest": tests, "cautions": [*sentences(tests), *table["cautions"]]}
     return {"title": f"The judge {wanted.judge}", "subject": subject, **table}
+
+
+def _law(wanted: Wanted) -> "Constitution":
+    """Return the constitution; a method or an objective that there is not is an error."""
+    from caif.constitution import read
+    from caif.errors import CaifError, nearest
+    from caif.judge import METHODS
+
+    law = read(wanted.constitution)
+    for method in wanted.methods:
+        if method not in METHODS:
+            raise CaifError(f"--methods: no method {method!r}", nearest(method, METHODS))
+    if wanted.objective and wanted.objective not in law.objectives:
+        raise CaifError(f"--objective: {law.name} has no {wanted.objective!r}", nearest(wanted.objective, law.objectives))
+    return law
 
 
 def _of_run(run: str, stage: str, seed: int, home: Path) -> tuple[dict[str, Any], Path]:

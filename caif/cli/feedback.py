@@ -81,9 +81,10 @@ def import_(
     """Bring a feedback file in: caif's own JSON lines, one thumb or pair a row, and how to use them in a run file.
 
     Rows that cannot be used are counted by reason, and by policy stop the import (exit code 2, nothing is written), are
-    skipped, or go to OUT.quarantine.jsonl with file, line, reason and the row itself with people hidden. Rater and chat
-    ids become hashes; with --salt-env nobody who knows an id can find its votes. Those of caif's own lines stay as they
-    were written.
+    skipped, or go to OUT.quarantine.jsonl with file, line, reason and the row itself: who people are is hidden there, the
+    product's ids of chats and messages stay, so that a row can be found. In OUT rater and chat ids become hashes; with
+    --salt-env nobody who knows an id can find its votes. Those of caif's own lines stay as they were written. A row that
+    names no objective is left without one, for the run file to say, unless --option objective=… names it.
 
     \b
     caif feedback import feedback-history-export.json -o thumbs.jsonl --salt-env MY_SALT

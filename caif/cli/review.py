@@ -80,7 +80,6 @@ def review(
     """
     from caif.errors import CaifError
     from caif.review import material, votes
-    from caif.review.items import gold as known_items
     from caif.review.items import with_gold
     from caif.review.session import Review
 
@@ -89,13 +88,11 @@ def review(
     file = out or place / f"{name}.jsonl"
     source = source._replace(people=[*source.people, *material.votes_of_others(place, file)])
     question = material.question(source.law, objective)
-    kind = "answers" if thumbs else "pairs of different answers"
     if not (found := _items(source, question, Wanted(order, audit, seed), thumbs=thumbs)):
+        kind = "answers" if thumbs else "pairs of different answers"
         remedy = "a run has them once [sample] is done" + ("" if thumbs else "; or ask about one answer with --thumbs")
         raise CaifError(f"{what}: there are no {kind} to review", remedy)
-    known = known_items(_rows(gold), thumb=thumbs) if gold else []
-    if gold and not known:
-        raise CaifError(f"--gold {gold}: holds no {'thumbs' if thumbs else 'pairs'} to ask", "see caif review --help")
+    known = _known(gold, thumbs=thumbs) if gold else []
     ask = _on_a_page(port) if web else _here
     with votes.opened(file, name) as opened:
         session = Review(with_gold(found, known, gold_share, seed)[:limit], opened, question, seed)
@@ -103,6 +100,16 @@ def review(
             ask(session)
         finally:
             _print(session.summary(), file, thumbs=thumbs)
+
+
+def _known(gold: str, *, thumbs: bool) -> "list[Item]":
+    """Return the items of a file whose right answer is known."""
+    from caif.errors import CaifError
+    from caif.review.items import gold as known_items
+
+    if not (known := known_items(_rows(gold), thumb=thumbs)):
+        raise CaifError(f"--gold {gold}: holds no {'thumbs' if thumbs else 'pairs'} to ask", "see caif review --help")
+    return known
 
 
 def _items(source: "Material", question: "Question", wanted: Wanted, *, thumbs: bool) -> "list[Item]":

@@ -1,4 +1,7 @@
-"""Rows that were turned away, as they go into the quarantine file: where, why, and the row itself with people hidden."""
+"""Rows that were turned away, as they go into the quarantine file: where, why, and the row itself with people hidden.
+
+The product's own ids of chats, messages and records stay as they are: by them a row is found again and mended.
+"""
 
 import json
 import math

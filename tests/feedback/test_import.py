@@ -291,3 +291,13 @@ def test_what_rows_are_about_is_for_the_run_file_to_say_unless_it_was_said_befor
     told = caif("feedback", "import", "in.jsonl", "-o", "named.jsonl", "--option", "objective=taste").stdout
     assert "objectives that rows name: taste (1)" in " ".join(told.split())
     assert [row.objective for row in caif_rows("honesty")(Path("named.jsonl"))] == ["taste"]
+
+
+def test_the_quarantine_hides_who_and_keeps_which(write, caif):
+    """By the product's ids of chat and message a row is found again; whose it is stands nowhere."""
+    ids = {"chat_id": "c-1", "message_id": "m-1"}
+    write("in.jsonl", GOOD, {**BAD, **ids, "user_id": "u-9"})
+    assert caif("feedback", "import", "in.jsonl", "-o", "out.jsonl", "--format", "caif").exit_code == 0
+    (aside,) = read("out.quarantine.jsonl")
+    assert ids.items() <= aside["row"].items()
+    assert "u-9" not in Path("out.quarantine.jsonl").read_text()
