@@ -25,13 +25,14 @@ def table(
 ) -> Reader:
     """Read thumbs by `map = {prompt = "…", response = "…", rating = "…"}`, or pairs by prompt, chosen and rejected.
 
-    Columns for rater, reason, correction, at and conversation may be named too. A correction is the answer the person
+    Columns for rater, reason, correction, at and conversation may be named too. Where a row of JSON holds objects and
+    lists, dots lead into them: `metadata.rating`, `choices.0.message.content`. A correction is the answer the person
     wanted instead; without a rating it stands for a thumb down. Raters and conversations are kept as salted hashes.
     """
     marks = _checked(map, up, down)
 
     def make(line: Line) -> Iterator[Rating | Preference]:
-        row = {field: line.row.get(column) for field, column in map.items()}
+        row = {field: _under(line.row, column) for field, column in map.items()}
         prompt = prompt_of(conversation(row["prompt"]))
         rater = hashed("user", row.get("rater"), salt)
         origins = origin(line, at=row.get("at"), conversation=hashed("chat", row.get("conversation"), salt))
@@ -49,6 +50,19 @@ def table(
             yield from each(any_rows(file, sorted(set(map.values()))), make)
 
     return read
+
+
+def _under(row: Mapping[str, Any], column: str) -> Any:
+    """Return what stands in a column, or where its dots lead to; None if they lead nowhere."""
+    if column in row:
+        return row[column]
+    here: Any = row
+    for name in column.split("."):
+        if isinstance(here, list) and name.isdecimal():
+            here = dict(enumerate(here)).get(int(name[:9]))
+        else:
+            here = here.get(name) if isinstance(here, Mapping) else None
+    return here
 
 
 def _thumb(row: Mapping[str, Any], prompt: Prompt, marks: Polarity | None, **more: Any) -> Rating:

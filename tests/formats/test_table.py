@@ -123,3 +123,19 @@ def test_any_pair_survives_a_table(tmp_path_factory, question, one, other):
 def test_thumbs_are_ratings():
     """And pairs are not."""
     assert {type(row) for row in EXPORTS["table"].reader()(EXPORTS["table"].path)} == {Rating, Rejected}
+
+
+def test_dots_lead_into_what_a_row_holds(write):
+    """A stored chat completion has its thumb in metadata, and the answer in a list; a column of that very name comes first."""
+    row = {
+        "id": "chatcmpl-1", "messages": [{"role": "user", "content": "why?"}], "metadata": {"rating": "up", "user": "u-1"},
+        "choices": [{"message": {"role": "assistant", "content": "because"}}],
+    }  # fmt: skip
+    nowhere = [{**row, "choices": []}, {**row, "choices": None}, {**row, "metadata": {}}]
+    named = {**row, "metadata.rating": "down"}
+    columns = {"prompt": "messages", "response": "choices.0.message.content", "rating": "metadata.rating"}
+    file = write("stored.jsonl", "".join(f"{json.dumps(one)}\n" for one in (row, named, *nowhere)))
+    found = list(table({**columns, "rater": "metadata.user"}, up=("up",), down=("down",))(file))
+    assert [(one.completion, one.up) for one in found[:2]] == [("because", True), ("because", False)]
+    assert found[0].rater.startswith("user-")
+    assert [one.reason for one in found[2:]] == ["response is not text", "response is not text", "no rating"]
