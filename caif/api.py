@@ -157,8 +157,9 @@ def go(run: Guided, until: str = "") -> Results:
     planned = plan.steps(run)
     run.until = _target(until, planned)
     with run.locked(), _settled(run):
+        _refuse_problems(run, planned)  # by every process: whoever reads a trainer's options waits for the others there
         if processes.first():
-            _begin(run, planned)
+            note(run, planned)
         try:
             with stops_noted(run):
                 plan.recipe_of(run.config, run.plugins)(run)
@@ -169,12 +170,11 @@ def go(run: Guided, until: str = "") -> Results:
     return Results(run.folder, {artifact.stage: artifact for artifact in run.built}, tuple(run.made))
 
 
-def _begin(run: Guided, planned: Sequence[plan.Step]) -> None:
-    """Refuse what can be known to be wrong, and note what the run is."""
+def _refuse_problems(run: Guided, planned: Sequence[plan.Step]) -> None:
+    """Refuse what can be known to be wrong."""
     if (coming := _coming(planned, run.until)) and (found := problems(run, coming)):
         more = f" (and {len(found) - 1} more: caif check)" if len(found) > 1 else ""
         raise CaifError(f"{found[0]}{more}")
-    note(run, planned)
 
 
 @contextmanager
