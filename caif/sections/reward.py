@@ -32,7 +32,9 @@ class Reward(Frozen):
     flips: Flips = 0.0
     """The share of pairs' labels known to be wrong: the loss is made the expected one of the right labels."""
     ensemble: Count = 1
-    """How many heads an objective, each on prompts redrawn, where there are several."""
+    """How many heads an objective, each on prompts redrawn, where there are several; with a rank, each with an adapter of
+    its own, which takes as many times as long.
+    """
     together: Literal["cautious", "worst"] = "cautious"
     """An ensemble's score: mean - `caution` x variance of its members' scores, or the least of them."""
     caution: Weight = 0.5
@@ -51,7 +53,6 @@ class Reward(Frozen):
 
     @model_validator(mode="after")
     def _of_heads_alone(self) -> Self:
-        for key, used in (("ensemble", self.ensemble > 1), ("length_free", self.length_free)):
-            if used and self.rank:
-                raise ValueError(f"{key} is for heads on a fixed trunk: set rank to 0")
+        if self.length_free and self.rank:
+            raise ValueError("length_free is for heads on a fixed trunk: set rank to 0")
         return self

@@ -18,7 +18,7 @@ from caif.training.length import length_slopes
 from caif.training.reward_model import RewardModel
 from caif.training.terms import Evidence
 from caif.training.trunk import Trunk
-from caif.training.trunk_tuning import tune_trunk
+from caif.training.tuned_members import tune_members
 
 FLAT = 1e-6
 """A feature or a score that varies less than this says nothing, and is not divided by its deviation."""
@@ -49,18 +49,16 @@ def fit_model(
         {"model": cfg.model.model_dump(mode="json"), "rank": cfg.rank, "max_length": cfg.max_length,
          "together": cfg.together, "caution": cfg.caution},
     )  # fmt: skip
-    heads = [one.head for one in fitted]
+    heads, seen_by = [one.head for one in fitted], features[:, None]
     if cfg.rank:
-        heads = tune_trunk(model, [(one.numbers, one.head) for one in fitted], found, cfg, seed, tell, kept)
-        model.weights = torch.stack([_with_length(head.weights) for head in heads], dim=1)[None]
-        features = model.trunk.all_features(found.answers, tell.track)
+        heads, seen_by = tune_members(model, [(one.numbers, one.head) for one in fitted], found, cfg, seed, tell, kept)
     model.facts["decay"] = {name: head.decay for name, head in zip(objectives, heads, strict=True)}
     model.facts["temperature"] = {name: head.temperature for name, head in zip(objectives, heads, strict=True)}
     model.facts["thresholds"] = {
         name: dict(zip(one.numbers.sources, head.terms.thresholds.tolist(), strict=True))
         for name, one, head in zip(objectives, fitted, heads, strict=True)
     }
-    members = model.members(features)
+    members = model.members(seen_by)
     scores = model.joined(members)
     model.facts["scale"] = {name: _scale(scores[seen, k], members[seen, :, k]) for k, name in enumerate(objectives)}
     return model, scores
@@ -78,7 +76,7 @@ def _fit(inputs: Tensor, found: Examples, objective: str, cfg: Reward, seed: int
         # Length stands beside the features, so that what it explains of the labels is not pressed into them.
         x = torch.cat([x - length * slopes, length], dim=1)
     head = fit(x, shown, numbers.terms(x.shape[1]), cfg.decay, shape)
-    members = [head] if cfg.ensemble == 1 else _members(x, shown, head, rows, shape, cfg.ensemble, seed)
+    members = [head] if cfg.ensemble == 1 or cfg.rank else _members(x, shown, head, rows, shape, cfg.ensemble, seed)
     weights = [member.weights[: len(slopes)] for member in members]
     return Fitted(head, numbers, torch.stack([_with_length(own, -own @ slopes) for own in weights]))
 
@@ -123,4 +121,5 @@ def _scale(scores: Tensor, members: Tensor) -> dict[str, float]:
     """Return how scores are spread over the training answers, and how far an ensemble's members differ on one."""
     std, mean = torch.std_mean(scores, correction=0)
     scale = {"mean": float(mean), "std": float(std) if std > FLAT else 1.0}
-    return scale | ({"noise": float(members.std(dim=1).mean())} if members.shape[1] > 1 else {})
+    count = members.shape[1]
+    return scale | ({"members": count, "noise": float(members.std(dim=1).mean())} if count > 1 else {})

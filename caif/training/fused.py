@@ -4,9 +4,11 @@ peft's own layers pass over every output six times and keep more than the gradie
 as much. The numbers are the same; a layer that is not known to be so keeps peft's code.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import torch
 from peft.tuners.lora import Linear
@@ -14,6 +16,7 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 Activation = Callable[[Tensor], Tensor]
+_GATES: "WeakKeyDictionary[torch.nn.Module, bool]" = WeakKeyDictionary()
 
 
 class Adapter(NamedTuple):
@@ -85,17 +88,29 @@ class _Gated(torch.autograd.Function):
         return of_gate, of_up, None, None, None, of_a, of_b, None
 
 
-def fuse(model: torch.nn.Module) -> None:
-    """Let a model's adapted layers, and its gated ones around them, compute as written here if that changes nothing."""
-    module: Any
-    for module in model.modules():
-        if _plain(module):
-            module.forward = partial(_adapted, module)
-    for module in model.modules():
-        if all(_plain(getattr(module, name, None)) for name in ("gate_proj", "up_proj", "down_proj")) and _gates(
-            module
-        ):
-            module.forward = partial(_gated, module)
+def fuse(model: torch.nn.Module) -> list[torch.nn.Module]:
+    """Let a model's adapted layers, and its gated ones around them, compute as written here if that changes nothing.
+
+    Return those that do now.
+    """
+    layers: list[Any] = [module for module in model.modules() if _plain(module)]
+    gated: list[Any] = [module for module in model.modules() if _adapted_gate(module)]
+    for module in layers:
+        module.forward = partial(_adapted, module)
+    for module in gated:
+        module.forward = partial(_gated, module)
+    return [*layers, *gated]
+
+
+@contextmanager
+def fused(model: torch.nn.Module) -> Iterator[None]:
+    """Fuse for a while: whoever switches adapters off or merges them in between finds peft's own code."""
+    changed = fuse(model)
+    try:
+        yield
+    finally:
+        for module in changed:
+            del module.forward
 
 
 def _plain(module: Any) -> bool:
@@ -105,6 +120,15 @@ def _plain(module: Any) -> bool:
     (name, *more), off = module.active_adapters, module.merged or module.disable_adapters
     plain = type(module.lora_dropout[name]) is torch.nn.Identity and not module.lora_bias[name]
     return plain and not (more or off or name in module.lora_variant)
+
+
+def _adapted_gate(module: Any) -> bool:
+    """Whether a layer is a gated one of three plain layers; what it computes is asked once."""
+    if not all(_plain(getattr(module, name, None)) for name in ("gate_proj", "up_proj", "down_proj")):
+        return False
+    if module not in _GATES:
+        _GATES[module] = _gates(module)
+    return _GATES[module]
 
 
 def _gates(module: Any) -> bool:

@@ -67,11 +67,15 @@ def learnt(model: Any) -> "dict[str, Tensor]":
     return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
-def save(model: Any, folder: Path, tokenizer: "PreTrainedTokenizerBase | None" = None) -> None:
-    """Save the adapter, and the tokenizer beside it, so that the folder loads like a model."""
-    model.save_pretrained(folder, selected_adapters=["default"], save_embedding_layers=False)
+def save(
+    model: Any, folder: Path, tokenizer: "PreTrainedTokenizerBase | None" = None, adapter: str = "default"
+) -> None:
+    """Save an adapter, and the tokenizer beside it, so that the folder loads like a model; another than the first in a
+    folder of its name.
+    """
+    model.save_pretrained(folder, selected_adapters=[adapter], save_embedding_layers=False)
     (folder / "README.md").unlink(missing_ok=True)
-    file = folder / ADAPTER
+    file = (folder if adapter == "default" else folder / adapter) / ADAPTER
     config = json.loads(file.read_text(encoding="utf-8"))
     config["target_modules"] = sorted(config["target_modules"])  # a set: its order differs from process to process
     file.write_text(json.dumps(config, indent=2, sort_keys=True), encoding="utf-8")

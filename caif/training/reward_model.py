@@ -20,7 +20,7 @@ from caif.data import Prompt
 from caif.errors import CaifError
 from caif.models import resolve
 from caif.training.encoding import Chat, Encoded, encode, within
-from caif.training.trunk import Trunk
+from caif.training.trunk import Track, Trunk
 
 FACTS, HEADS, ADAPTER = "reward.json", "heads.safetensors", "adapter"
 
@@ -63,7 +63,11 @@ class RewardModel:
         if not answers:
             return torch.zeros(0, len(self.objectives))
         encoded = [self.encode(prompt, answer) for prompt, answer in zip(prompts, answers, strict=True)]
-        return self.read(self.trunk.all_features(encoded))
+        return self.read(self.features(encoded))
+
+    def features(self, rows: Sequence[Encoded], track: Track | None = None) -> Tensor:
+        """Return what the heads see, [answers, members, features], one for all members unless each has its own adapter."""
+        return torch.stack([trunk.all_features(rows, track) for trunk in self.trunk.members()], dim=1)
 
     def read(self, features: Tensor) -> Tensor:
         """Return the scores that the heads read off features."""
@@ -71,7 +75,7 @@ class RewardModel:
 
     def members(self, features: Tensor) -> Tensor:
         """Return the scores that every head reads off features, [answers, members, objectives]."""
-        return torch.einsum("nf,mfk->nmk", (features - self.mean) / self.std, self.weights)
+        return torch.einsum("nmf,mfk->nmk", (features - self.mean) / self.std, self.weights)
 
     def joined(self, members: Tensor) -> Tensor:
         """Return an ensemble's scores, [answers, objectives]: mean - caution x variance, or the least (2310.02743)."""

@@ -72,7 +72,7 @@ def _fitting(model: RewardModel, prompt: Prompt, answer: str) -> Encoded | None:
 
 def _of_heads(model: RewardModel, prompts: Sequence[Prompt], answers: Sequence[str]) -> Scores:
     encoded = [_fitting(model, p, a) for p, a in zip(prompts, answers, strict=True)]
-    return _filled(encoded, lambda rows: model.read(model.trunk.all_features(rows)))
+    return _filled(encoded, lambda rows: model.read(model.features(rows)))
 
 
 @torch.no_grad()

@@ -44,7 +44,7 @@ class Trunk:
     def load(cls, folder: str, adapter: Path | None = None) -> Self:
         """Load the trunk of a model, with an adapter of its own if it was tuned."""
         model, tokenizer = base(folder)
-        trunk = model.base_model
+        trunk: Any = model.base_model
         if adapter is not None:
             trunk = PeftModel.from_pretrained(trunk, adapter)
             for member in sorted(adapter.glob(f"{MEMBER}*")):
@@ -59,7 +59,7 @@ class Trunk:
             model.add_adapter(name := f"{MEMBER}{len(model.peft_config):03}", settings)
             model.set_adapter(name)
         else:
-            model = get_peft_model(model, settings)  # type: ignore[assignment]
+            model = get_peft_model(model, settings)
         fuse(model.eval())
         return type(self)(model, self.tokenizer)
 

@@ -1,6 +1,7 @@
 """Options of the reward model: ensembles that are cautious where members differ, and heads that length does not please."""
 
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from caif.training.fitting import fit_model
 from caif.training.length import length_slopes
 from caif.training.reward_model import RewardModel
 from caif.training.trunk import Trunk
+from caif.training.tuned_members import redrawn
 
 Make = Callable[..., Prompt]
 
@@ -41,7 +43,7 @@ def test_an_ensemble_scores_low_where_its_members_differ(
     made = run.build(reward, stored("combine", pairs), cfg=Reward(model=spec, decay=0.1, ensemble=3, caution=2.0))
     model = RewardModel.load(made.model)
     prompts, answers = [p.prompt for p in pairs] * 2, [p.chosen for p in pairs] + [p.rejected for p in pairs]
-    features = model.trunk.all_features([model.encode(*both) for both in zip(prompts, answers, strict=True)])
+    features = model.features([model.encode(*both) for both in zip(prompts, answers, strict=True)])
     members = model.members(features)
     assert members.shape == (60, 3, 1)
     assert float(members.std(dim=1).min()) > 0
@@ -59,7 +61,7 @@ def test_members_that_agree_are_one_head() -> None:
     model = RewardModel(
         None, ("o",), torch.ones(3, 2, 1), torch.zeros(2), torch.ones(2), {"together": "cautious", "caution": 5.0}
     )  # type: ignore[arg-type]
-    assert torch.allclose(model.read(torch.tensor([[1.0, 2.0]])), torch.tensor([[3.0]]))
+    assert torch.allclose(model.read(torch.tensor([[[1.0, 2.0]]])), torch.tensor([[3.0]]))
 
 
 def test_a_length_free_head_is_uncorrelated_with_length(tiny: Path, spec: ModelSpec, pairs: list[Preference]) -> None:
@@ -88,10 +90,52 @@ def test_slopes_are_those_within_prompts() -> None:
 
 
 def test_what_needs_a_fixed_trunk_is_refused_with_a_rank(spec: ModelSpec) -> None:
-    """Ensembles and length-free heads are solved, not trained."""
-    for option in ({"ensemble": 2}, {"length_free": True}):
-        with pytest.raises(ValidationError, match="set rank to 0"):
-            Reward(model=spec, rank=2, **option)  # type: ignore[arg-type]
+    """Length-free heads are solved, not trained."""
+    with pytest.raises(ValidationError, match="set rank to 0"):
+        Reward(model=spec, rank=2, length_free=True)
+
+
+def test_an_ensemble_of_tuned_trunks_has_an_adapter_a_member(
+    run: Run, stored: Callable[..., Artifact], pairs: list[Preference], spec: ModelSpec, tiny: Path, tmp_path: Path
+) -> None:
+    """Members differ, are equally wide, are saved in one artifact and read as mean less caution times variance.
+
+    Each member's scores are those of its own adapter with its own heads, however the others came to be loaded.
+    """
+    cfg = Reward(model=spec, decay=0.1, rank=2, ensemble=3, caution=2.0, batch=16, learning_rate=1e-2)
+    made = run.build(reward, stored("combine", pairs), cfg=cfg)
+    model = RewardModel.load(made.model)
+    assert sorted(file.parent.name for file in made.model.rglob("adapter_model.safetensors")) == [
+        "adapter", "member001", "member002",
+    ]  # fmt: skip
+    prompts, answers = [p.prompt for p in pairs] * 2, [p.chosen for p in pairs] + [p.rejected for p in pairs]
+    rows = [model.encode(*both) for both in zip(prompts, answers, strict=True)]
+    members = model.members(model.features(rows))
+    assert members.shape == (60, 3, 1)
+    assert float(members.std(dim=1).min()) > 0
+    spreads = members[:, :, 0].std(dim=0, correction=0)
+    assert torch.allclose(spreads, spreads.mean().expand(3), rtol=1e-3)
+    by_hand = members.mean(1) - 2.0 * members.var(1, correction=0)
+    assert torch.allclose(model.scores(prompts, answers), by_hand, atol=1e-5)
+    assert made.metrics["scale"]["quality"]["members"] == 3
+    assert model.scale["quality"]["noise"] == pytest.approx(float(members.std(dim=1).mean()), rel=1e-2)
+    for n, adapter in enumerate(("adapter/member001", "adapter/member002", "adapter")):
+        shutil.copytree(made.model / adapter, tmp_path / str(n), ignore=shutil.ignore_patterns("member*"))
+        alone = Trunk.load(str(tiny), tmp_path / str(n))
+        own = (alone.all_features(rows) - model.mean) / model.std @ model.weights[n]
+        assert torch.allclose(own, members[:, n], atol=1e-4)
+
+
+def test_a_member_learns_from_conversations_redrawn(question: Make, tiny: Path, pairs: list[Preference]) -> None:
+    """A conversation counts as often as it was drawn, all of its rows alike, and as many are drawn as there are."""
+    found = read_examples(
+        Trunk.load(str(tiny)).tokenizer, [*pairs, pairs[0].model_copy(update={"weight": 3.0})], 1024, 0
+    )
+    times = [example.row.weight for example in redrawn(found, 0, 1).rows]
+    assert sum(times[:30]) == 30
+    assert len(set(times)) > 2
+    assert times[30] == 3 * times[0]
+    assert times != [example.row.weight for example in redrawn(found, 0, 2).rows]
 
 
 def test_labels_that_may_be_wrong_make_a_head_less_or_more_sure(
