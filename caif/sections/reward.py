@@ -43,8 +43,8 @@ class Reward(Frozen):
     instructed: bool = False
     """Also a head that reads the principle: scores by the text of any principle, for `caif score --principle`."""
     gold: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """The share of training conversations kept for a second model, which says in the evaluation when best-of-n by the
-    first one stops paying."""
+    """The share of training conversations kept for a second model, which says when best-of-n by the first one stops
+    paying, and RL by it."""
     max_length: Count = 1024
     epochs: Count = 1
     learning_rate: Positive = 1e-4
