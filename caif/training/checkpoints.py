@@ -9,7 +9,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -51,6 +51,10 @@ class Checkpoints:
     def of(cls, work: Work, memory: Remembering | None = None) -> Self:
         """Return those of a stage."""
         return cls(work.draft.checkpoints, work.engine.settings.checkpoint_every, work.draft.counts, memory)
+
+    def part(self, name: str) -> "Checkpoints":
+        """Return those of one of several trainings of a stage."""
+        return replace(self, folder=self.folder / name)
 
     @property
     def due(self) -> bool:

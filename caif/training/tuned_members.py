@@ -35,15 +35,14 @@ def tune_members(
 ) -> tuple[list[Head], Tensor]:
     """Tune the model as often as it is to have members, and give it their weights.
 
-    Returns its heads, and all answers' features [answers, members, features]. An ensemble has no checkpoints.
+    Returns its heads, and all answers' features [answers, members, features]. Each member has checkpoints of its own.
     """
     alone = cfg.ensemble == 1
-    tuned = [
-        tune_trunk(
-            model, heads, found if alone else redrawn(found, seed, n), cfg, seed + n, tell, kept if alone else None
-        )
-        for n in range(cfg.ensemble)
-    ]
+    tuned = []
+    for n in range(cfg.ensemble):
+        rows = found if alone else redrawn(found, seed, n)
+        own = kept.part(f"member-{n}") if kept else None
+        tuned.append(tune_trunk(model, heads, rows, cfg, seed + n, tell, own))
     tuned = [*tuned[1:], *tuned[:1]]  # the order of `Trunk.members`
     weights = torch.stack([torch.stack([head.weights for head in some], dim=1) for some in tuned])
     model.weights = torch.cat([weights, weights.new_zeros(len(tuned), 1, len(heads))], dim=1)  # nothing for the length

@@ -1,6 +1,6 @@
-"""Six short trainings of six steps, one of each kind, for tests that kill them or share them; also a program that does so.
+"""Short trainings of six steps, one of each kind, for tests that kill them or share them; also a program that does so.
 
-`python trainings.py kill MODEL HOME KIND…` trains each kind in a process of its own that is killed in step 4, and
+`python trainings.py kill MODEL HOME KIND…` trains each kind in a process of its own that is killed in its fourth step, and
 `python trainings.py share MODEL HOME KIND…` trains each in two processes. It imports all that is heavy once, and forks.
 """
 
@@ -32,17 +32,18 @@ PROMPTS = [Prompt.of(f"What about number {n}, please?") for n in range(4)]
 
 
 class Heard(Tell):
-    """Keeps the steps that are told, and has the process killed when it comes to one."""
+    """Keeps the steps that are told, and has the process killed when so many have been."""
 
     def __init__(self, killed_at: int = 0) -> None:
-        self.killed_at = killed_at
+        self.killed_at, self.told = killed_at, 0
         self.losses: dict[int, float] = {}
 
     def step(self, label: str, done: int, total: int, **numbers: float) -> None:
         """Keep it, or die before it can be kept on disk."""
         assert total == 6, label
         self.losses[done] = numbers["loss"]
-        if done == self.killed_at:
+        self.told += 1
+        if self.told == self.killed_at:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -78,8 +79,8 @@ def _sft(run: Run, model: ModelSpec) -> Artifact | None:
     return run.build(sft.sft, _made(run, rows), cfg=Sft(model=model, rank=2, epochs=3, batch=4, learning_rate=1e-2))
 
 
-def _reward(run: Run, model: ModelSpec) -> Artifact | None:
-    cfg = Reward(model=model, rank=2, epochs=3, batch=4, at_once=2, decay=0.1, learning_rate=1e-2)
+def _reward(run: Run, model: ModelSpec, **fields: Any) -> Artifact | None:
+    cfg = Reward(model=model, rank=2, epochs=3, batch=4, at_once=2, decay=0.1, learning_rate=1e-2, **fields)
     return run.build(reward.reward, _pairs(run), cfg=cfg)
 
 
@@ -112,9 +113,11 @@ def _kto(run: Run, model: ModelSpec) -> Artifact | None:
 
 
 KINDS: dict[str, Callable[[Run, ModelSpec], Artifact | None]] = {
-    "sft": _sft, "reward": _reward, "rl": _rl, "rl-twice": lambda run, model: _rl(run, model, updates=2),
+    "sft": _sft, "reward": _reward, "reward-two": lambda run, model: _reward(run, model, ensemble=2), "rl": _rl, "rl-twice": lambda run, model: _rl(run, model, updates=2),
     "rloo": _rloo, "dpo": _dpo, "kto": _kto,
 }  # fmt: skip
+KILLED = {"reward-two": 10}
+"""After how many steps a kind is killed, if not after four: here it is the fourth of the second member."""
 
 
 def train(kind: str, model: Path, home: Path, tell: Tell | None = None, every: float = 0.0) -> Artifact:
@@ -200,7 +203,7 @@ def main(way: str, model: Path, home: Path, kinds: Sequence[str]) -> None:
     torch.set_num_threads(1)
     for kind in kinds:
         if way == "kill":
-            children = [_forked(partial(train, kind, model, home, Heard(killed_at=4)))]
+            children = [_forked(partial(train, kind, model, home, Heard(killed_at=KILLED.get(kind, 4))))]
         else:
             with socket.socket() as free:
                 free.bind(("127.0.0.1", 0))
