@@ -1,6 +1,5 @@
 """From encoded feedback to a reward model: features, solved heads for each objective, and tuning of the trunk if wanted."""
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -8,7 +7,6 @@ import torch
 from torch import Tensor
 
 from caif.config import Reward
-from caif.content import rng
 from caif.run import Tell
 from caif.training.checkpoints import Checkpoints
 from caif.training.examples import Example, Examples, Numbers, evidence
@@ -18,7 +16,7 @@ from caif.training.length import length_slopes
 from caif.training.reward_model import RewardModel
 from caif.training.terms import Evidence
 from caif.training.trunk import Trunk
-from caif.training.tuned_members import tune_members
+from caif.training.tuned_members import drawn, tune_members
 
 FLAT = 1e-6
 """A feature or a score that varies less than this says nothing, and is not divided by its deviation."""
@@ -100,8 +98,7 @@ def _members(
 
 def _redrawn(shown: Evidence, rows: Sequence[Example], seed: int, member: int) -> Evidence:
     """Return the rows weighed by how often a bootstrap sample of the conversations holds theirs."""
-    names = sorted({example.row.prompt.opening for example in rows})
-    times = Counter(rng("ensemble", seed, member).choices(names, k=len(names)))
+    times = drawn(rows, seed, member)
     of_pairs, of_thumbs = (
         torch.tensor([float(times[e.row.prompt.opening]) for e in rows if len(e.answers) == n], dtype=torch.float64)
         for n in (2, 1)

@@ -15,7 +15,7 @@ from caif.config import Reward
 from caif.content import rng
 from caif.run import Tell
 from caif.training.checkpoints import Checkpoints
-from caif.training.examples import Examples, Numbers
+from caif.training.examples import Example, Examples, Numbers
 from caif.training.heads import Head
 from caif.training.reward_model import RewardModel
 from caif.training.trunk_tuning import tune_trunk
@@ -56,15 +56,19 @@ def tune_members(
     return [_met([some[k] for some in tuned], factor[:, k]) for k in range(len(heads))], features
 
 
+def drawn(examples: Sequence[Example], seed: int, member: int) -> Counter[str]:
+    """Return how often a bootstrap sample of the examples' conversations holds each, by its opening."""
+    names = sorted({example.row.prompt.opening for example in examples})
+    return Counter(rng("ensemble", seed, member).choices(names, k=len(names)))
+
+
 def redrawn(found: Examples, seed: int, member: int) -> Examples:
-    """Return the training rows weighed by how often a bootstrap sample of the conversations holds theirs."""
-    names = sorted({example.row.prompt.opening for example in found.train})
-    times = Counter(rng("ensemble", seed, member).choices(names, k=len(names)))
+    """Return the training rows weighed by how often a bootstrap sample holds their conversation."""
+    times = drawn(found.train, seed, member)
+    weights = [example.row.weight * times[example.row.prompt.opening] for example in found.train]
     rows = [
-        example._replace(
-            row=example.row.model_copy(update={"weight": example.row.weight * times[example.row.prompt.opening]})
-        )
-        for example in found.train
+        example._replace(row=example.row.model_copy(update={"weight": weight}))
+        for example, weight in zip(found.train, weights, strict=True)
     ]
     return replace(found, rows=rows)
 

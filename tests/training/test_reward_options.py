@@ -172,3 +172,14 @@ def test_a_tuned_trunk_knows_who_said_what(
     scores = model.scores([pairs[20].prompt] * 2, [pairs[20].chosen, pairs[20].rejected])
     assert float(scores[0, 0]) < float(scores[1, 0])
     assert list(model.facts["thresholds"]["quality"]) == ["app"]
+
+
+def test_how_many_rows_go_through_at_once_changes_no_score(tiny: Path, spec: ModelSpec, pairs: list[Preference]) -> None:
+    """A step is the sum of its parts, in whatever parts its rows are taken."""
+    found = read_examples(Trunk.load(str(tiny)).tokenizer, pairs, 1024, 0)
+
+    def scores(at_once: int) -> torch.Tensor:
+        cfg = Reward(model=spec, decay=0.1, rank=2, batch=15, at_once=at_once, learning_rate=1e-3)
+        return fit_model(Trunk.load(str(tiny)), found, cfg, 0, Tell())[1]
+
+    assert torch.allclose(scores(1), scores(15), atol=1e-3)
