@@ -174,8 +174,7 @@ class Run:
         found = self.store.find(name, key)
         self._observe("caif_stage_started", StageEvent(run=self.config.name, stage=name, key=key, reused=bool(found)))
         started = time.monotonic()
-        make = self._make if processes.first() else self._help
-        artifact = found or make(stage, inputs, cfg, name, key)
+        artifact = found or self._make(stage, inputs, cfg, name, key)
         self.built.append(artifact)
         event = StageEvent(
             run=self.config.name, stage=name, key=key, reused=bool(found),
@@ -185,6 +184,8 @@ class Run:
         return artifact
 
     def _make(self, stage: Stage, inputs: Sequence[Artifact | None], cfg: Any, name: str, key: str) -> Artifact:
+        if not processes.first():
+            return self._help(stage, inputs, cfg, name, key)
         started = time.monotonic()
         work = self._work(stage, name, self.store.draft(name, key))
         draft, metrics = work.draft, stage(work, *inputs, cfg=cfg)
