@@ -174,7 +174,9 @@ def test_a_tuned_trunk_knows_who_said_what(
     assert list(model.facts["thresholds"]["quality"]) == ["app"]
 
 
-def test_how_many_rows_go_through_at_once_changes_no_score(tiny: Path, spec: ModelSpec, pairs: list[Preference]) -> None:
+def test_how_many_rows_go_through_at_once_changes_no_score(
+    tiny: Path, spec: ModelSpec, pairs: list[Preference]
+) -> None:
     """A step is the sum of its parts, in whatever parts its rows are taken."""
     found = read_examples(Trunk.load(str(tiny)).tokenizer, pairs, 1024, 0)
 
