@@ -98,7 +98,9 @@ def warnings(made: Survey) -> list[str]:
     elif len(made.raters) == 1:
         said.append("one person said it all: what they like is not yet what people like; ask others too")
     elif made.most_active > CROWDED:
-        said.append(f"one rater gave {made.most_active:.0%} of it: cap what one rater counts, or ask others too")
+        said.append(
+            f"one rater gave {made.most_active:.0%} of it: per_rater in [combine] caps what one counts; or ask others too"
+        )
     if made.contradicted:
         what = counted(made.contradicted, "answer")
         said.append(f"{what} got thumbs up as well as down: they stay single thumbs, and no pair is made of them")

@@ -75,7 +75,7 @@ def test_what_is_odd_is_said_with_what_to_do():
     )
     most = [thumb(n, up=n % 2 == 0, rater="a" if n else "b") for n in range(3)]
     assert [said for said in warnings(survey(most))] == [
-        "one rater gave 67% of it: cap what one rater counts, or ask others too"
+        "one rater gave 67% of it: per_rater in [combine] caps what one counts; or ask others too"
     ]
     torn = survey([thumb(1, rater="a"), thumb(1, up=False, rater="b"), thumb(2, rater="a"), thumb(2, rater="b")])
     assert (torn.contradicted, torn.tally.pairs) == (1, 0)
