@@ -5,12 +5,14 @@ it, so its gradient toward the hidden state is that number times a vector that i
 they are made once, a few rows at a time in the same memory, and not a second time on the way back.
 """
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from caif.models.kernel.attention import attending, hidden
+from caif.training.fused import fused
 from caif.training.shared_trunk import Bare, is_bare
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ def answers_logps(
     inner: Any = policy.get_base_model()
     real = mask[:, -keep:].bool()
     sequences = [row[seen.bool()].tolist() for row, seen in zip(ids, mask, strict=True)]
-    with attending(inner):
+    with attending(inner), fused(inner) if torch.is_grad_enabled() else nullcontext():
         bare = not torch.is_grad_enabled() and is_bare(policy)
         states, paths = Bare(policy).states(sequences) if bare else hidden(inner, sequences)
         before = [path[len(path) - n - 1 : -1] for path, n in zip(paths, real.sum(-1).tolist(), strict=True)]
@@ -69,19 +71,18 @@ class _Logps(torch.autograd.Function):
         for start in range(0, len(states), ROWS):
             own = slice(start, start + ROWS)
             said = tokens[own, None]
-            z, e = (buffer[: len(said)] for buffer in room)
-            _product(states[own].to(kind), weight, z)
+            logits, logs = (buffer[: len(said)] for buffer in room)
+            _product(states[own].to(kind), weight, logits)
             if bias is not None:
-                z.add_(bias)
+                logits.add_(bias)
             if temperature != 1:
-                z.div_(temperature)
-            z.sub_(z.amax(-1, keepdim=True))
-            total = torch.exp(z, out=e).sum(-1, keepdim=True)
-            logps[own] = (z.gather(1, said) - total.log())[:, 0]
-            entropies[own] = (total.log() - torch.bmm(e[:, None], z[:, :, None])[:, 0] / total)[:, 0]
+                logits.div_(temperature)
+            torch.log_softmax(logits, -1, out=logs)
+            chances = torch.exp(logs, out=logits)
+            logps[own] = logs.gather(1, said)[:, 0]
+            entropies[own] = -torch.bmm(chances[:, None], logs[:, :, None])[:, 0, 0]
             if toward is not None:
-                expected = e.div_(total).to(kind) @ weight
-                toward[own] = (weight[said[:, 0]] - expected) / temperature
+                toward[own] = (weight[said[:, 0]] - chances.to(kind) @ weight) / temperature
         ctx.save_for_backward(toward)
         ctx.mark_non_differentiable(entropies)
         return logps, entropies
