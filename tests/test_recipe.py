@@ -1,14 +1,17 @@
 """The whole way on a tiny random model: every stage real, run twice."""
 
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from whole import run_file, tables
 
 from caif import config, plugins
-from caif.data import Judgement, Preference
+from caif.data import Judgement, Preference, Rating, Revision
 from caif.recipe import constitutional
 from caif.run import Run
+from caif.stages.sft import targets
 
 STAGES = [
     "constitution", "prompts", "generate", "revise", "sft", "sample", "ai-labeler", "critique-revise", "contrast",
@@ -18,6 +21,22 @@ STAGES = [
 
 def new_run(file: Path, home: Path, *overrides: str) -> Run:
     return Run(config.read(file, overrides), home, plugins.load(), file.parent)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def outside() -> Iterator[list[object]]:
+    """Refuse whatever these runs try to reach, and remember it."""
+    tried: list[object] = []
+
+    def refuse(*address: object, **_: object) -> None:
+        tried.append(address)
+        raise OSError("nothing leaves this machine")
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("connect", "connect_ex"):
+            patch.setattr(socket.socket, name, refuse)
+        patch.setattr(socket, "getaddrinfo", refuse)
+        yield tried
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +108,21 @@ def test_the_mixture_loads_with_datasets(done: tuple[Path, Run]) -> None:
     mixture = next(a for a in done[1].built if a.by == "combine")
     data = load_from_disk(str(mixture.folder / "preference"))
     assert data["train"].column_names[:3] == ["prompt", "chosen", "rejected"]
+
+
+def test_nothing_leaves_the_machine(done: tuple[Path, Run], outside: list[object]) -> None:
+    """Promise P5: from prompts to report, no name is looked up and no connection tried."""
+    assert done[1].made == STAGES
+    assert outside == []
+
+
+def test_no_critique_is_learnt(done: tuple[Path, Run]) -> None:
+    """METHODS (b) 6: what tuning, reward model and RL learn from holds neither a critique nor the request for one."""
+    of = {artifact.stage: artifact for artifact in done[1].built}
+    chains, pairs = of["revise"].rows(Revision), of["combine"].rows(Preference)
+    critiques = {turn.critique for chain in chains for turn in chain.turns if len(turn.critique) > 8}
+    learnt = [answer for _, answer in targets(chains, "all")] + [row.completion for row in of["combine"].rows(Rating)]
+    learnt += [text for row in pairs for text in (row.chosen, row.rejected, *(m.content for m in row.prompt.messages))]
+    assert critiques
+    assert learnt
+    assert not [text for text in learnt if any(critique in text for critique in (*critiques, "Do not rewrite"))]

@@ -94,6 +94,18 @@ def test_every_row_is_there_once_beside_anothers_answer(n: int, at_once: int, se
         assert sorted(r["KL_completion_ids"] for r in batch) == sorted(r["completion_ids"] for r in batch)
 
 
+def test_thumbs_sorted_by_label_are_learnt_in_no_such_order(tiny: Path, spec: ModelSpec, tmp_path: Path) -> None:
+    """A file has its ups first, and TRL takes rows as they lie: what its loader gives is mixed, and another seed mixes anew."""
+    rows = [{"prompt_ids": [5, 6], "completion_ids": [n], "label": n < 32, "weight": 1.0} for n in range(10, 54)]
+    mixed = kto.mismatched(rows, 4, 0)
+    assert mixed != kto.mismatched(rows, 4, 1)
+    model, tokenizer = policy.fresh(str(tiny), 2, 0)
+    options = kto_options(Kto(model=spec, batch=4, at_once=4), 0, str(tmp_path))
+    batches = list(kto.weighed_kto(model, tokenizer, mixed, options=options).get_train_dataloader())
+    assert [up for batch in batches for up in batch["label"]] == [row["label"] for row in mixed]
+    assert sum(0 < sum(batch["label"]) < len(batch["label"]) for batch in batches) > len(batches) / 2
+
+
 KTO = """
 [kto]
 model = "tiny"
