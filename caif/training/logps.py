@@ -38,7 +38,7 @@ def answers_logps(
         before = [path[len(path) - n - 1 : -1] for path, n in zip(paths, real.sum(-1).tolist(), strict=True)]
         head = inner.get_output_embeddings()
         # Picking makes the rows contiguous: a strided slice is many times slower in bfloat16 on a CPU.
-        places = torch.tensor([place for some in before for place in some], device=states.device)
+        places = torch.tensor([place for some in before for place in some], dtype=torch.long, device=states.device)
         logps, entropies = logps_of(states[places], head.weight, head.bias, ids[:, -keep:][real], temperature)
     empty = torch.zeros(real.shape, dtype=logps.dtype, device=logps.device)
     return empty.masked_scatter(real, logps), empty.masked_scatter(real, entropies)
