@@ -237,3 +237,24 @@ def test_a_stage_left_out_is_none(tmp_path: Path) -> None:
     """The recipe needs no ifs."""
     assert run_with(tmp_path).build(stage("generate", ROWS), cfg=None) is None
     assert config().generate is None
+
+
+def test_what_never_happened_is_not_counted(tmp_path: Path) -> None:
+    """A count of none says nothing."""
+    draft = Store(tmp_path).draft("sft", KEY)
+    draft.count("cut", 0)
+    draft.count("lost")
+    draft.count("lost", 2)
+    assert draft.counts == {"lost": 3}
+
+
+def test_checkpoints_outlive_a_draft_and_go_with_the_artifact(tmp_path: Path) -> None:
+    """They lie in the home folder, where one who helps to train finds them too."""
+    store = Store(tmp_path / "store")
+    draft = store.draft("sft", KEY)
+    draft.checkpoints.mkdir(parents=True)
+    assert draft.checkpoints == tmp_path / "checkpoints" / f"sft-{KEY[:16]}"
+    assert store.draft("sft", KEY).checkpoints.is_dir()
+    assert store.scratch("sft", KEY, tmp_path / "other").checkpoints == draft.checkpoints
+    store.finish(draft, {"key": KEY})
+    assert not draft.checkpoints.exists()

@@ -20,30 +20,31 @@ def weights(made: Artifact) -> dict[str, torch.Tensor]:
     return {f"{file.name} {name}": value for file in files for name, value in load_file(file).items()}
 
 
-@pytest.fixture(scope="module")
-def killed(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home folder in which one training of each kind was killed in its fourth step."""
-    home = tmp_path_factory.mktemp("killed")
-    assert program("kill", tiny, home, *KINDS) == {kind: [-9] for kind in KINDS}
-    return home
+QUICK = ("sft", "reward", "rl")
+REST = tuple(kind for kind in KINDS if kind not in QUICK)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_three_steps_a_kill_and_three_more_are_six(kind: str, killed: Path, tiny: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "kinds", [pytest.param(QUICK, id="quick"), pytest.param(REST, id="rest", marks=pytest.mark.slow)]
+)
+def test_three_steps_a_kill_and_three_more_are_six(kinds: tuple[str, ...], tiny: Path, tmp_path: Path) -> None:
     """RELIABILITY 41: the same weights to the bit, the same log; steps before the checkpoint are not taken again.
 
     RL remembers more than weights: multipliers, beta, what the guards saw, and where in its prompts it was.
     """
-    again = Heard()
-    resumed = train(kind, tiny, killed, again)
-    whole = train(kind, tiny, tmp_path / "whole")
-    assert sorted(again.losses) == ([3, 4, 5, 6] if kind == "rl-twice" else [4, 5, 6])
-    found, wanted = weights(resumed), weights(whole)
-    assert found.keys() == wanted.keys()
-    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
-    assert resumed.metrics == whole.metrics
-    assert resumed.counts == whole.counts
-    assert not list((killed / "checkpoints").glob(f"{resumed.stage}-{resumed.key[:16]}*"))
+    home = tmp_path / "killed"
+    assert program("kill", tiny, home, *kinds) == {kind: [-9] for kind in kinds}
+    for kind in kinds:
+        again = Heard()
+        resumed = train(kind, tiny, home, again)
+        whole = train(kind, tiny, tmp_path / "whole")
+        assert sorted(again.losses) == ([3, 4, 5, 6] if kind == "rl-twice" else [4, 5, 6]), kind
+        found, wanted = weights(resumed), weights(whole)
+        assert found.keys() == wanted.keys()
+        assert all(torch.equal(found[name], wanted[name]) for name in wanted), kind
+        assert resumed.metrics == whole.metrics
+        assert resumed.counts == whole.counts
+        assert not list((home / "checkpoints").glob(f"{resumed.stage}-{resumed.key[:16]}*"))
 
 
 def test_a_checkpoint_outlives_a_loss_that_is_no_number(
