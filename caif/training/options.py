@@ -27,6 +27,7 @@ def _shared(seed: int, folder: str) -> dict[str, Any]:
         "lr_scheduler_type": "constant",
         "dataloader_num_workers": 0,
         "dataloader_pin_memory": False,
+        "ddp_find_unused_parameters": False,  # every step uses the whole adapter
         "use_cpu": on_cpu,
         "bf16": precision() == torch.bfloat16,
         "gradient_checkpointing": not on_cpu,  # on a CPU memory is cheaper than a second forward pass
