@@ -38,7 +38,7 @@ class Quiet(Trainer):
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         """Write what is learnt, and no pickled arguments, tokenizer or copy of the reference beside it."""
         del state_dict
-        folder = Path(output_dir or self.args.output_dir)
+        folder = Path(output_dir or str(self.args.output_dir))
         folder.mkdir(parents=True, exist_ok=True)
         save_file({name: tensor.detach() for name, tensor in learnt(self.model).items()}, folder / TENSORS)
 

@@ -13,7 +13,7 @@ from caif.errors import CaifError
 from caif.sections.offline import Direct, Rlaif
 from caif.stages.rlaif import rlaif
 
-KINDS = ("reward", "rl")
+KINDS = ("reward", "rl", "sft")
 
 
 @pytest.fixture(scope="module")
