@@ -46,7 +46,6 @@ RLOO = {
     **BOTH,
     "_calculate_rewards": "81ef76d93756be6f",
     "_generate_and_score_completions": "93ebbf5e70d31778",
-    "_generate_and_score_completions": "93ebbf5e70d31778",
     "_generate_single_turn": "c68ae4ca477d5382",
     "_tokenize_prompts": "da688fca7ff22f2d",
 }
