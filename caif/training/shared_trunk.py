@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import torch
-from peft.tuners.tuners_utils import BaseTunerLayer
+from peft.tuners.lora import LoraLayer
 from torch import Tensor
 
 from caif.models.kernel.attention import Tree, attending, forward, hidden, installed
 from caif.models.kernel.past import Layers, Past
 from caif.models.kernel.trie import lay_out
-from caif.training.encoding import Encoded
 from caif.training.trunk import Trunk
 
 if TYPE_CHECKING:
@@ -41,8 +40,20 @@ _HELD: "WeakKeyDictionary[PeftModel, Held]" = WeakKeyDictionary()
 
 
 def is_bare(policy: "PeftModel") -> bool:
-    """Whether a policy computes as its base now: all adapters are off."""
-    return all(layer.disable_adapters for layer in policy.modules() if isinstance(layer, BaseTunerLayer))
+    """Whether a policy computes as its base now: all adapters are off, or as they began, which changes nothing.
+
+    The reference of a policy without [sft] is such a one: TRL keeps a copy of the adapter that it was given.
+    """
+    layers = (module for module in policy.modules() if isinstance(module, LoraLayer))
+    return all(layer.disable_adapters or not any(map(_changes, _used(layer))) for layer in layers)
+
+
+def _used(layer: LoraLayer) -> list[Tensor]:
+    return [layer.lora_B[name].weight for name in layer.active_adapters]  # type: ignore[attr-defined]
+
+
+def _changes(b: Tensor) -> bool:
+    return bool(b.any())
 
 
 def forget(policy: "PeftModel") -> None:

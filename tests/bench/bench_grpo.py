@@ -13,7 +13,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -63,6 +63,10 @@ class Clock(TrainerCallback):
 
 class Padded(Trunk):
     """A policy's base as a trunk, read as transformers reads a padded batch."""
+
+    def members(self) -> Iterator["Padded"]:
+        """Yield the one there is: the policy's adapters are off."""
+        yield self
 
     def states(self, sequences: Sequence[Sequence[int]]) -> tuple[torch.Tensor, list[list[int]]]:
         """Return the hidden states of all places, and those of each sequence's tokens."""

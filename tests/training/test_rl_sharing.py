@@ -19,7 +19,7 @@ from caif.training.encoding import encode
 from caif.training.logps import answers_logps
 from caif.training.reinforcing import Grpo
 from caif.training.reward_model import RewardModel
-from caif.training.shared_trunk import beside, forget
+from caif.training.shared_trunk import beside, forget, is_bare
 
 Make = Callable[..., Prompt]
 
@@ -90,7 +90,7 @@ def test_what_the_base_made_for_the_reference_is_not_computed_again(
     model.get_base_model().get_input_embeddings().register_forward_hook(
         lambda _, given, out: read.append(given[0].numel())
     )
-    with torch.no_grad(), model.disable_adapter():
+    with torch.no_grad():  # the adapter is new and changes nothing yet
         answers_logps(model, ids, (ids > 0).long(), min(row.answer for row in encoded), 1.0)
     read.clear()
     scores = shared.scores(chats, answers)
@@ -100,6 +100,17 @@ def test_what_the_base_made_for_the_reference_is_not_computed_again(
     read.clear()
     assert torch.allclose(shared.scores(chats, answers), scores, atol=1e-5)
     assert sum(read) > len(answers)
+
+
+def test_a_policy_is_bare_until_its_adapter_changes_something(tiny: Path) -> None:
+    """New, it computes as its base; one matrix that is not 0 is enough; switched off, it is bare again."""
+    model, _ = policy.fresh(str(tiny), 4, 0)
+    assert is_bare(model)
+    last = [parameter for name, parameter in model.named_parameters() if "lora_B" in name][-1]
+    torch.nn.init.normal_(last)
+    assert not is_bare(model)
+    with model.disable_adapter():
+        assert is_bare(model)
 
 
 def test_another_base_has_a_trunk_of_its_own(rewards: Artifact, tiny: Path, tmp_path: Path, loaded: list[str]) -> None:
