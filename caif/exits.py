@@ -21,6 +21,11 @@ SETTINGS = {
 
 STOPPED_BY_HAND = "stopped; nothing that was answered is lost; run again to go on"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL_SAYS = (
+    "no space left on device", "disk is full", "disk quota exceeded", "file too large (os error",
+    "pytorchstreamwriter failed writing", "unexpected pos ",  # torch, in the middle of an optimiser
+)  # fmt: skip
+"""What libraries in other languages say of it, in small letters."""
 GRACE = 5.0
 """Seconds that a stopped run has to end by itself."""
 LONG = 500
@@ -65,7 +70,7 @@ def no_space(error: BaseException) -> bool:
     if isinstance(error, OSError) and error.errno in FULL:
         return True
     said = str(error).lower()
-    return "no space left on device" in said or "disk is full" in said or "disk quota exceeded" in said
+    return any(words in said for words in FULL_SAYS)
 
 
 def fail(messages: Sequence[str], code: int) -> NoReturn:

@@ -23,7 +23,7 @@ class Bound(NamedTuple):
     @property
     def said(self) -> str:
         """The bound as it is written."""
-        return f"{'>=' if self.way == 'at_least' else '<='} {self.value:g}"
+        return f"{'>=' if self.way == 'at_least' else '<='} {_exact(self.value)}"
 
 
 class Point(NamedTuple):
@@ -35,7 +35,7 @@ class Point(NamedTuple):
     @property
     def said(self) -> str:
         """The point as a page or a table names it."""
-        weights = [f"{name} {weight:g}" for name, weight in self.weights.items()]
+        weights = [f"{name} {_exact(weight)}" for name, weight in self.weights.items()]
         return ", ".join([*weights, *(f"{name} {bound.said}" for name, bound in self.bounds.items())])
 
 
@@ -48,8 +48,8 @@ class Trial(NamedTuple):
     @property
     def name(self) -> str:
         """What it is called as a folder."""
-        weights = [f"{name}{weight:g}" for name, weight in self.point.weights.items()]
-        bounds = [f"{name}-{bound.way}{bound.value:g}" for name, bound in self.point.bounds.items()]
+        weights = [f"{name}{_exact(weight)}" for name, weight in self.point.weights.items()]
+        bounds = [f"{name}-{bound.way}{_exact(bound.value)}" for name, bound in self.point.bounds.items()]
         return "-".join([*weights, *bounds, f"seed{self.seed}"])
 
     def overrides(self, recipe: str) -> list[str]:
@@ -62,6 +62,11 @@ class Trial(NamedTuple):
             *(f"rl.constraints.{name}.{bound.way}={bound.value!r}" for name, bound in self.point.bounds.items()),
             f"policy_seed={self.seed}",
         ]
+
+
+def _exact(value: float) -> str:
+    """Return a number so that no two are written alike: points and folders go by it."""
+    return repr(value).removesuffix(".0")
 
 
 def parse(weights: Sequence[str], bounds: Sequence[str] = ()) -> list[Point]:

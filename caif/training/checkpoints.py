@@ -1,25 +1,29 @@
 """Checkpoints inside a training, so that what is killed goes on from the last of them as if it never had been.
 
 A checkpoint is a folder: what is learnt as safetensors, what transformers keeps of optimiser and random numbers, and
-`state.json`, which is written last, so that its existence means the checkpoint is whole. It lies in the home folder under
-the stage's key, and nothing else is ever read as one: no file that a user names gets there.
+`state.json`, which is written last, so that its existence means the checkpoint was whole; it says how large each file is,
+since transformers goes on without one that is missing. It lies in the home folder under the stage's key, and nothing else is
+ever read as one: no file that a user names gets there.
 """
 
 import json
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, Self
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from caif import processes
+from caif.errors import CaifError
 from caif.run import Work
 from caif.store import settle, write_text
 from caif.training.sharing import agreed, wait_for_all
@@ -70,7 +74,8 @@ class Checkpoints:
         remembered = self.memory.state() if self.memory else None
         here = self.at(step)
         settle(here)
-        write_text(here / STATE, json.dumps({"step": step, "counts": self.counts, "memory": remembered}))
+        state = {"step": step, "counts": self.counts, "memory": remembered, "files": _sizes(here)}
+        write_text(here / STATE, json.dumps(state))
         for other in self.folder.iterdir():
             if other != here:
                 shutil.rmtree(other, ignore_errors=True)
@@ -78,14 +83,31 @@ class Checkpoints:
 
     def last(self) -> int:
         """Return the last whole checkpoint's step, and take up its state; 0 if there is none."""
-        steps = [int(file.parent.name.rpartition("-")[2]) for file in self.folder.glob(f"*/{STATE}")]
-        if not steps:
-            return 0
-        state = json.loads((self.at(max(steps)) / STATE).read_text(encoding="utf-8"))
-        self.counts.update(state["counts"])
-        if self.memory:
-            self.memory.resume(state["memory"])
-        return int(state["step"])
+        with self._readable():
+            steps = [int(file.parent.name.rpartition("-")[2]) for file in self.folder.glob(f"*/{STATE}")]
+            if not steps:
+                return 0
+            here = self.at(max(steps))
+            state = json.loads((here / STATE).read_text(encoding="utf-8"))
+            there = _sizes(here)
+            for name, size in state["files"].items():
+                if there.get(name) != size:
+                    raise ValueError(f"{name} has {there.get(name, 0)} of {size} bytes")
+            self.counts.update(state["counts"])
+            if self.memory:
+                self.memory.resume(state["memory"])
+            return int(state["step"])
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
+            why = f"{type(error).__name__}: {error}"
+            raise CaifError(
+                f"{self.folder}: a checkpoint here is damaged ({why:.200})",
+                "delete the folder: the training begins anew",
+            ) from None
 
     def keep(self, step: int, tensors: Sequence[Tensor], optimizer: torch.optim.Optimizer) -> None:
         """Write a checkpoint of a loop of caif's own, if one is due: what it learns, and what its optimiser remembers of each."""
@@ -104,14 +126,20 @@ class Checkpoints:
         """Put back what `keep` wrote last, and return its step, 0 if there is none."""
         if step := self.last():
             remembered: dict[int, dict[str, Tensor]] = {}
-            for name, value in load_file(self.at(step) / TENSORS).items():
-                number, _, what = name.partition("/")
-                if what:
-                    remembered.setdefault(int(number), {})[what] = value
-                else:
-                    tensors[int(number)].copy_(value)
-            optimizer.load_state_dict(optimizer.state_dict() | {"state": remembered})
+            with self._readable():
+                for name, value in load_file(self.at(step) / TENSORS).items():
+                    number, _, what = name.partition("/")
+                    if what:
+                        remembered.setdefault(int(number), {})[what] = value
+                    else:
+                        tensors[int(number)].copy_(value)
+                optimizer.load_state_dict(optimizer.state_dict() | {"state": remembered})
         return step
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """Return how many bytes each file of a checkpoint has, but for its state."""
+    return {file.name: file.stat().st_size for file in folder.iterdir() if file.is_file() and file.name != STATE}
 
 
 class Saving(TrainerCallback):

@@ -87,6 +87,8 @@ def test_keys_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
         (OSError(122, "Disk quota exceeded"), True),
         (RuntimeError("SafetensorError: I/O error: No space left on device (os error 28)"), True),
         (RuntimeError("database or disk is full"), True),
+        (RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 576 vs 534"), True),
+        (RuntimeError("Error while serializing: I/O error: File too large (os error 27)"), True),
         (OSError(2, "No such file"), False),
         (ValueError("space"), False),
     ],

@@ -89,6 +89,8 @@ def test_weights_are_parsed_and_combined() -> None:
     assert [t.seed for t in wanted] == [7, 7, 8, 8]
     assert wanted[0].overrides("dpo") == ["dpo.weights.a=0.5", "dpo.weights.b=2.0", "policy_seed=7"]
     assert len({t.name for t in wanted}) == 4
+    near = trials(parse(["a=0.12345671,0.12345672,1000000,1000001"]), 0, 1)
+    assert len({t.name for t in near}) == len({t.point.said for t in near}) == 4  # no two are taken for one
     for wrong in ("a", "a=", "=1", "a=x", "a=inf"):
         with pytest.raises(CaifError, match="OBJECTIVE=NUMBER"):
             parse([wrong])

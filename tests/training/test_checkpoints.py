@@ -1,5 +1,6 @@
 """A training that is killed goes on from its last checkpoint, and ends to the bit as if it never had been."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from trainings import KINDS, Heard, program, train
 
 from caif.errors import FAILED, CaifError
 from caif.store import Artifact
-from caif.training.checkpoints import TENSORS, Checkpoints
+from caif.training.checkpoints import STATE, TENSORS, Checkpoints
 from caif.training.tuning import Tuner
 
 
@@ -85,3 +86,42 @@ def test_what_is_half_written_is_no_checkpoint(tmp_path: Path) -> None:
     assert torch.equal(fresh.state[other]["exp_avg"], optimizer.state[weight]["exp_avg"])
     again.keep(4, [other], fresh)
     assert [folder.name for folder in tmp_path.iterdir()] == ["checkpoint-4"]
+
+
+def _cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-7])
+
+
+def _garbled(file: Path) -> None:
+    file.write_bytes(b"\xff" * file.stat().st_size)
+
+
+@pytest.mark.parametrize(
+    ("name", "harm"),
+    [
+        (STATE, _cut), (STATE, _garbled), (TENSORS, _cut), (TENSORS, _garbled), (TENSORS, Path.unlink),
+        ("optimizer.pt", _cut), ("optimizer.pt", Path.unlink),
+    ],
+)  # fmt: skip
+def test_a_damaged_checkpoint_is_named_with_its_remedy(name: str, harm: Callable[[Path], None], tmp_path: Path) -> None:
+    """None of it is taken up in part: transformers would go on with a fresh optimiser where its file is gone."""
+    kept = Checkpoints(tmp_path, 0.0, {})
+    weight = torch.nn.Parameter(torch.ones(3))
+    optimizer = torch.optim.AdamW([weight])
+    kept.at(1).mkdir()
+    (kept.at(1) / "optimizer.pt").write_bytes(b"what transformers writes")
+    kept.keep(1, [weight], optimizer)
+    harm(kept.at(1) / name)
+    with pytest.raises(CaifError, match="a checkpoint here is damaged .*; delete the folder"):
+        kept.take_up([weight], optimizer)
+
+
+def test_a_foreign_folder_among_checkpoints_is_named(tmp_path: Path) -> None:
+    """Also a checkpoint whose state is no table."""
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / STATE).write_text("[]")
+    with pytest.raises(CaifError, match="a checkpoint here is damaged .*notes"):
+        Checkpoints(tmp_path, 0.0, {}).last()
+    (tmp_path / "notes").rename(tmp_path / "checkpoint-3")
+    with pytest.raises(CaifError, match="a checkpoint here is damaged"):
+        Checkpoints(tmp_path, 0.0, {}).last()
