@@ -15,16 +15,27 @@ T = TypeVar("T")
 
 LOOK = 0.5
 """Seconds between two looks for what the first process makes."""
+LAUNCHED = "start by torchrun or accelerate launch, which set it, or unset it"
 
 
 def place() -> int:
     """Return this process's place among all, 0 for the first."""
-    return int(os.environ.get("RANK", "0"))
+    place = _told("RANK", 0)
+    if not 0 <= place < count():
+        raise CaifError(f"RANK={place}: there is no such place among {count()} processes (WORLD_SIZE)", LAUNCHED)
+    return place
 
 
 def count() -> int:
     """Return how many processes there are."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
+    return _told("WORLD_SIZE", 1)
+
+
+def _told(name: str, otherwise: int) -> int:
+    told = os.environ.get(name, str(otherwise))
+    if not told.isdecimal():
+        raise CaifError(f"{name}={told}: the environment names no number", LAUNCHED)
+    return int(told)
 
 
 def first() -> bool:

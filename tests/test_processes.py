@@ -55,3 +55,12 @@ def test_a_batch_that_cannot_be_shared_is_refused(monkeypatch: pytest.MonkeyPatc
     assert processes.part(4, "sft.batch") == 2
     with pytest.raises(CaifError, match="sft.batch 3 cannot be shared by 2 processes; make it a multiple of 2"):
         processes.part(3, "sft.batch")
+
+
+@pytest.mark.parametrize("told", [{"RANK": "1"}, {"RANK": "one"}, {"RANK": "2", "WORLD_SIZE": "2"}, {"WORLD_SIZE": ""}])
+def test_a_place_that_no_launcher_gives_is_refused(told: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that took itself for one of several would wait for ever for a first that nobody started."""
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(CaifError, match="torchrun or accelerate launch"):
+        processes.place()

@@ -4,7 +4,15 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, Field, StringConstraints, ValidationError, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from caif.content import Frozen
 from caif.data import Weight
@@ -24,8 +32,18 @@ def _no_device(name: str) -> str:
 
 SafeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$"), AfterValidator(_no_device)]
 """A name that is safe as a folder's."""
-Count = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def _no_flag(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError(f"must be a number, not {str(value).lower()}")  # noqa: TRY004 - pydantic takes a ValueError
+    return value
+
+
+Number = BeforeValidator(_no_flag)
+"""Refuses true and false, which would be taken for 1 and 0."""
+Count = Annotated[int, Number, Field(ge=1)]
+Positive = Annotated[float, Number, Field(gt=0, allow_inf_nan=False)]
 
 
 def _beside_run_file(path: Path, info: ValidationInfo) -> Path:

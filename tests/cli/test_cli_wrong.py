@@ -147,6 +147,12 @@ def test_overrides_are_read_as_toml_and_paths_start_here(place) -> None:
     assert read.exec == config.read("run.toml").exec
 
 
+@pytest.mark.parametrize("key", ["combine.per_rater", "exec.concurrency", "exec.timeout"])
+def test_true_is_not_taken_for_one(place, key: str) -> None:
+    """`per_rater = true` would leave one row of each person."""
+    assert f"{key}: must be a number, not true" in refused(place, "run", "run.toml", f"{key}=true")
+
+
 @pytest.mark.parametrize("override", ["seed", "=3", "feedback.9.name=x", "name.deep=1", "seed=one"])
 def test_an_override_that_leads_nowhere_is_refused(place, override: str) -> None:
     """With the override in the message."""
