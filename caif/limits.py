@@ -7,6 +7,7 @@ from pydantic import Field
 from caif.content import Frozen
 from caif.data import Share
 from caif.sections import Count, Positive
+from caif.sections.parts import Number
 
 
 class Exec(Frozen):
@@ -28,7 +29,7 @@ class Exec(Frozen):
     backoff: Positive = 1.0
     """Seconds before the second try of a row; it doubles with every further one."""
     max_failures: Share = 0.05
-    checkpoint_every: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 120.0
+    checkpoint_every: Annotated[float, Number, Field(ge=0, allow_inf_nan=False)] = 120.0
     """Seconds between two checkpoints of a training, which goes on from the last if it is killed; 0 keeps every step."""
 
 

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from caif.content import Frozen
 from caif.data import Weight
-from caif.sections.parts import Count, ModelSpec, Positive
+from caif.sections.parts import Count, ModelSpec, Number, Positive
 
 Flips = Annotated[float, Field(ge=0, lt=0.5)]
 
@@ -21,7 +21,7 @@ class Reward(Frozen):
     model: ModelSpec
     trainer: str = ""
     """A plugin's trainer to take this stage's place; the same in [rl]."""
-    rank: Annotated[int, Field(ge=0)] = 0
+    rank: Annotated[int, Number, Field(ge=0)] = 0
     decay: Weight | Literal["auto"] = "auto"
     """How much large head weights cost; "auto" takes what predicts prompts best that it was not fitted on."""
     centre: Weight = 0.01

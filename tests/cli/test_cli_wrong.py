@@ -147,7 +147,7 @@ def test_overrides_are_read_as_toml_and_paths_start_here(place) -> None:
     assert read.exec == config.read("run.toml").exec
 
 
-@pytest.mark.parametrize("key", ["combine.per_rater", "exec.concurrency", "exec.timeout"])
+@pytest.mark.parametrize("key", ["combine.per_rater", "exec.concurrency", "exec.checkpoint_every"])
 def test_true_is_not_taken_for_one(place, key: str) -> None:
     """`per_rater = true` would leave one row of each person."""
     assert f"{key}: must be a number, not true" in refused(place, "run", "run.toml", f"{key}=true")
