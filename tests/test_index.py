@@ -8,7 +8,7 @@ TESTS = Path(__file__).parent
 README = (TESTS / "README.md").read_text(encoding="utf-8")
 
 
-def tests_of(file: str) -> set[str]:
+def names_of(file: str) -> set[str]:
     """Return the names of a file's tests."""
     tree = ast.parse((TESTS / file).read_text(encoding="utf-8"))
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")}
@@ -21,7 +21,7 @@ def test_every_test_that_is_named_is_there() -> None:
         there = set()
         for name in re.findall(r"`([\w/]+\.py|test_\w+)`", line):
             if name.endswith(".py"):
-                there = tests_of(name)
+                there = names_of(name)
             else:
                 named += 1
                 missing += [] if name in there else [name]
