@@ -24,6 +24,7 @@ def shared(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_two_processes_have_the_losses_of_one(
     kind: str, shared: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
