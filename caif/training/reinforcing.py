@@ -13,21 +13,17 @@ from trl import GRPOConfig, GRPOTrainer
 from caif import processes
 from caif.config import Rl
 from caif.errors import FAILED, CaifError
-from caif.models.encode import prompt_ids
-from caif.models.kernel.attention import attending
-from caif.models.kernel.decoding import decode
-from caif.models.pack import packed
 from caif.run import Tell
+from caif.training.answering import Answering
 from caif.training.answers import Answers
 from caif.training.checkpoints import Checkpoints
-from caif.training.encoding import Chat
 from caif.training.held_judge import HeldJudge
 from caif.training.logps import answers_logps
 from caif.training.payment import Payment
 from caif.training.progress import Progress, steps_of
 from caif.training.rl_rewards import RewardFunction
 from caif.training.shared_trunk import forget
-from caif.training.trainers import Sampling, made, train
+from caif.training.trainers import made, train
 from caif.training.watch import Steering, Trip, Watch
 
 if TYPE_CHECKING:
@@ -40,7 +36,7 @@ SCALED = ("final_logit_softcapping", "logit_scale", "output_multiplier", "lm_hea
 """What a model's config may say of its logits besides the output matrix; such models are left to TRL's own code."""
 
 
-class Grpo(Sampling, GRPOTrainer):
+class Grpo(Answering, GRPOTrainer):
     """GRPO, thin. Without `payment` the advantages are TRL's own."""
 
     payment: Payment | None = None
@@ -48,36 +44,11 @@ class Grpo(Sampling, GRPOTrainer):
     """The last batch, for guards to look at."""
     _advantages: Tensor
 
-    @property
-    def paid(self) -> dict[str, float]:
-        """The weight of each reward now."""
-        return dict(zip(self.reward_func_names, self.reward_weights.tolist(), strict=True))
-
-    def answers(self, chats: Sequence[Chat]) -> list[str]:
-        """Return an answer to each conversation, sampled apart: the training draws as if nobody had asked."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.args.seed)
-            ids, _ = self._generate_single_turn([prompt_ids(self._tokenizer, chat) for chat in chats])
-        return [text.strip() for text in self._tokenizer.batch_decode(ids, skip_special_tokens=True)]
-
-    def _tokenize_prompts(self, prompts: list[Any]) -> tuple[list[list[int]], None, dict[str, Any]]:
-        """Encode prompts as for every other question to the model, with control tokens in them made inert."""
-        return [prompt_ids(self._tokenizer, prompt) for prompt in prompts], None, {}
-
     def _generate_single_turn(
         self, prompt_ids: list[list[int]], *_: Any, **__: Any
     ) -> tuple[list[list[int]], list[list[float]] | None]:
-        """Sample answers; the draws come from the trainer's seed, by way of torch's own generator."""
-        inner = self.accelerator.unwrap_model(self.model_wrapped).get_base_model()
-        seed, ends = int(torch.randint(2**31, (1,))), set(self.eos_token_ids)
-        training = inner.training
-        inner.eval()
-        with packed(inner), attending(inner):
-            said = decode(
-                inner, prompt_ids, self.max_completion_length, self.temperature, seed, lambda ids: ids[-1] in ends
-            )
-        inner.train(training)
-        return said, None
+        """Sample answers by caif's own decoding. What they were as likely as is computed again where it is wanted."""
+        return self.said(prompt_ids), None
 
     def _get_per_token_logps_and_entropies(
         self,

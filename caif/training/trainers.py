@@ -59,18 +59,6 @@ class Encoded(Quiet):
         return dataset
 
 
-class Sampling(Quiet):
-    """A trainer that samples answers. TRL's sampler draws an order of prompts each epoch, one after the other."""
-
-    def _get_train_sampler(self, dataset: Any = None) -> Any:
-        """Return TRL's sampler, with the orders of the epochs drawn that lie behind."""
-        sampler: Any = super()._get_train_sampler(dataset)
-        steps = sampler.num_samples // sampler.batch_size * self.args.num_iterations  # type: ignore[attr-defined]
-        for _ in range(self.behind // steps):
-            next(iter(sampler))
-        return sampler
-
-
 def made(
     trainer: Callable[..., T],
     config: Callable[..., Any],

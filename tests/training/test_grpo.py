@@ -68,6 +68,7 @@ def test_a_whole_training_is_trls(tiny: Path, spec: ModelSpec, tmp_path: Path, q
 
     class Theirs(GRPOTrainer):
         _generate_single_turn = Grpo._generate_single_turn  # noqa: SLF001 - other draws would be other answers
+        said = Grpo.said
 
     logs = []
     for kind in (Grpo, Theirs):
