@@ -19,7 +19,6 @@ from caif.models.local import device, load
 from caif.training.encoding import Encoded, encode, within
 from caif.training.instructed import FILE, Instructed, score_under
 from caif.training.reward_model import FACTS, RewardModel
-from caif.training.trunk import batches_by_length
 
 TOKENS = 4096
 """How many tokens, padding included, go through a model at once."""
@@ -125,6 +124,17 @@ def _log_probabilities(folder: str, prompts: Sequence[Prompt], answers: Sequence
         return found
 
     return _filled(encoded, scored)
+
+
+def batches_by_length(lengths: Sequence[int], budget: int) -> list[list[int]]:
+    """Return row numbers in batches of like length, each of at most so many tokens with padding, longest first."""
+    batches: list[list[int]] = []
+    for n in sorted(range(len(lengths)), key=lambda n: (-lengths[n], n)):
+        if batches and (len(batches[-1]) + 1) * lengths[batches[-1][0]] <= budget:
+            batches[-1].append(n)
+        else:
+            batches.append([n])
+    return batches
 
 
 def _of_answers(model: Any, rows: Sequence[Encoded]) -> Tensor:

@@ -106,14 +106,3 @@ class Trunk:
             for n, row in zip(batch, self.features([rows[n] for n in batch]).cpu(), strict=True):
                 found[n] = row
         return torch.stack([row for row in found if row is not None])
-
-
-def batches_by_length(lengths: Sequence[int], budget: int) -> list[list[int]]:
-    """Return row numbers in batches of like length, each of at most so many tokens with padding, longest first."""
-    batches: list[list[int]] = []
-    for n in sorted(range(len(lengths)), key=lambda n: (-lengths[n], n)):
-        if batches and (len(batches[-1]) + 1) * lengths[batches[-1][0]] <= budget:
-            batches[-1].append(n)
-        else:
-            batches.append([n])
-    return batches

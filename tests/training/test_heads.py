@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from caif.training.heads import ENOUGH, FOLDS, Head, Shape, fit, solve
+from caif.training.scorers import batches_by_length
 from caif.training.terms import Evidence, Pairs, Terms, Thumbs
-from caif.training.trunk import batches_by_length
 
 NONE = torch.zeros(0, dtype=torch.long)
 NOTHING = torch.zeros(0, dtype=torch.float64)
