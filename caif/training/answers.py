@@ -49,6 +49,20 @@ class Answers(NamedTuple):
         return cls(prompts, rewards, finished.bool(), safety.bool(), length, repeated, refusing)
 
 
+def looks(answers: Answers, rewards: Tensor, names: Sequence[str]) -> dict[str, float]:
+    """Return what is logged of a batch: repetition, refusals, and how far each reward spreads within a group on average.
+
+    `rewards` [groups, answers of a group, objectives] are those that count, NaN for one that does not.
+    """
+    centred = rewards - rewards.nanmean(1, keepdim=True)
+    spreads = centred.square().nanmean(1).sqrt().nanmean(0)
+    return {
+        "repetition": float(answers.repeated.mean()),
+        "refusals": float(answers.refusing.mean()),
+        **{f"spread/{name}": float(value) for name, value in zip(names, spreads, strict=True)},
+    }
+
+
 def repetition(ids: Sequence[int]) -> float:
     """Return which share of the runs of tokens stood in the answer before; 0 for one too short to say."""
     runs = [tuple(ids[n : n + RUN]) for n in range(len(ids) - RUN + 1)]

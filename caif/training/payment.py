@@ -11,7 +11,7 @@ from torch import Tensor
 
 from caif.sections.rl import Rl
 from caif.training.advantages import AGGREGATES, Terms, standardised
-from caif.training.answers import Answers
+from caif.training.answers import Answers, looks
 from caif.training.constraints import Multiplier, begin, constrained, moved
 from caif.training.schedules import weight_at
 
@@ -83,14 +83,7 @@ class Payment:
         ]
 
     def _told(self, answers: Answers, rewards: Tensor, step: int) -> dict[str, float]:
-        centred = rewards - rewards.nanmean(1, keepdim=True)
-        spreads = centred.square().nanmean(1).sqrt().nanmean(0)
-        told = {
-            "counted": float((~rewards.isnan().all(-1)).double().mean()),
-            "repetition": float(answers.repeated.mean()),
-            "refusals": float(answers.refusing.mean()),
-            **{f"spread/{name}": float(value) for name, value in zip(self.names, spreads, strict=True)},
-        }
+        told = {"counted": float((~rewards.isnan().all(-1)).double().mean()), **looks(answers, rewards, self.names)}
         for name, multiplier in self.multipliers.items():
             told[f"constraints/{name}/mean"] = float(rewards[:, :, self.names.index(name)].nanmean())
             told[f"constraints/{name}/multiplier"] = multiplier.value

@@ -12,7 +12,7 @@ from torch import Tensor
 from trl import RLOOConfig, RLOOTrainer
 
 from caif.training.answering import Answering
-from caif.training.answers import Answers
+from caif.training.answers import Answers, looks
 from caif.training.shared_trunk import forget
 from caif.training.trainers import made
 
@@ -46,13 +46,9 @@ class Rloo(Answering, RLOOTrainer):
         forget(self.accelerator.unwrap_model(self.model))
         texts = [talk[-1]["content"] for talk in completions]
         self.sampled = Answers.of(rewards, inputs, texts, completion_ids_list, set(self.eos_token_ids), ())
-        self._metrics["train"]["repetition"].append(float(self.sampled.repeated.mean()))
-        self._metrics["train"]["refusals"].append(float(self.sampled.refusing.mean()))
-        for column, name in enumerate(self.reward_func_names):
-            groups = rewards[:, column].view(-1, self.num_generations)
-            centred = groups - groups.nanmean(1, keepdim=True)
-            spread = centred.square().nanmean(1).sqrt().nanmean(0)
-            self._metrics["train"][f"spread/{name}"].append(float(spread))
+        groups = rewards.unflatten(0, (-1, self.num_generations))
+        for name, value in looks(self.sampled, groups, self.reward_func_names).items():
+            self._metrics["train"][name].append(value)
         return rewards
 
 
