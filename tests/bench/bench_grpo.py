@@ -3,9 +3,10 @@
     python tests/bench/bench_grpo.py [--model embedded:0.5b] [--steps 2] [--rounds 1]
 
 4 prompts x 4 answers x 48 tokens, two heads of a reward model on the policy's own base, LoRA of rank 16, a KL to the
-reference. Both get the same model, prompts, options and rewards, in the precision that caif loads models in, and neither ends an
-answer early; TRL's reward functions ask the policy's base too, in a padded batch, as one would write them. Each side is a process of its own, in turns; the step before those counted is left out. Time is given as it passed, and
-as the processor was busy in all threads: on a machine that does other work too, the latter says more.
+reference. Both get the same model, prompts, options and rewards, in the precision that caif loads models in, and neither
+ends an answer early; TRL's reward functions ask the policy's base too, in a padded batch, as one would write them. Each side
+is a process of its own, in turns; the step before those counted is left out. Time is given as it passed, and as the
+processor was busy in all threads: on a machine that does other work too, the latter says more.
 """
 
 import argparse
