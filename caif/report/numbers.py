@@ -16,6 +16,9 @@ from caif.report.sources import source_rows
 from caif.report.stages import flow, models, settings, unused
 from caif.report.training import rl_numbers
 
+_EMPTY: dict[str, Any] = {"examples": [], "detail": ""}
+"""What may quote the data, by its key: examples of a kind, and details of rows that could not be used."""
+
 
 def numbers(made: Made, title: str = "", examples: int = 12) -> dict[str, Any]:
     """Return the page's content. Every key is always there; what a run does not have is None or empty."""
@@ -39,7 +42,7 @@ def numbers(made: Made, title: str = "", examples: int = 12) -> dict[str, Any]:
     }
     table["cautions"] = cautions(table)
     table["summary"] = sentences(table)
-    return plain(table)  # type: ignore[no-any-return]
+    return plain(table if examples else wordless(table))  # type: ignore[no-any-return]
 
 
 def _constitution(made: Made) -> dict[str, Any] | None:
@@ -53,6 +56,13 @@ def _constitution(made: Made) -> dict[str, Any] | None:
         "objectives": dict(law.objectives),
         "principles": len(law.principles),
     }
+
+
+def wordless(value: Any) -> Any:
+    """Return the same without any text of the data: for a page that leaves the house."""
+    if isinstance(value, dict):
+        return {key: _EMPTY[key] if key in _EMPTY else wordless(item) for key, item in value.items()}
+    return [wordless(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def plain(value: Any) -> Any:

@@ -1,5 +1,9 @@
 """Sections of the stages that measure and tell: evaluation and report."""
 
+from typing import Annotated
+
+from pydantic import Field
+
 from caif.content import Frozen
 from caif.data import Weight
 from caif.sections.parts import Count, ModelSpec, Part
@@ -26,7 +30,7 @@ class Evaluate(Frozen):
 
 
 class Report(Frozen):
-    """The page. `examples` is for how many prompts the whole chain is shown."""
+    """The page. `examples` is for how many prompts the whole chain is shown; with 0 it holds no text of the data at all."""
 
     title: str = ""
-    examples: Count = 12
+    examples: Annotated[int, Field(ge=0)] = 12

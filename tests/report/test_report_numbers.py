@@ -8,6 +8,7 @@ from made_up import made_up
 from made_up_metrics import JUDGE
 
 from caif.report.cautions import cautions
+from caif.report.chains import Index
 from caif.report.gather import Made, gather
 from caif.report.numbers import numbers
 from caif.report.page import page
@@ -167,6 +168,20 @@ def test_the_summary_says_whether_rl_beat_the_best_of_n(table: dict[str, Any]) -
     assert any(
         line.startswith("RL beat choosing the best of 4 answers: the policy is above it") for line in table["summary"]
     )
+
+
+def test_without_examples_the_page_holds_no_text_of_the_data(made: Made) -> None:
+    """It can be shown to those who may not see what people wrote: every number stays, no prompt and no answer does."""
+    index = Index(made)
+    texts = {prompt.text for prompt in index.prompts.values()}
+    for rows in (index.samples, index.pairs, index.thumbs, index.answers):
+        texts |= {getattr(r, name) for some in rows.values() for r in some for name in ("text", "chosen", "rejected", "completion")
+                  if hasattr(r, name)}  # fmt: skip
+    shown, bare = (json.dumps([page(numbers(made, examples=n)), numbers(made, examples=n)]) for n in (100, 0))
+    quoted = {text for text in texts if len(text) > 12 and json.dumps(text)[1:-1] in shown}
+    assert len(quoted) > 10
+    assert not [text for text in quoted if json.dumps(text)[1:-1] in bare]
+    assert numbers(made, examples=0)["summary"] == numbers(made)["summary"]
 
 
 def test_three_wins_of_three_are_not_called_certain(table: dict[str, Any]) -> None:
