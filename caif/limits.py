@@ -7,7 +7,7 @@ from pydantic import Field
 from caif.content import Frozen
 from caif.data import Share
 from caif.sections import Count, Positive
-from caif.sections.parts import Number
+from caif.sections.parts import Number, Whole
 
 
 class Exec(Frozen):
@@ -23,7 +23,7 @@ class Exec(Frozen):
     """Seconds for a row in all its tries; what it waits for its turn does not count."""
     stage_deadline: Positive | None = None
     """Seconds after which a stage begins no call any more; it stops, to go on another time."""
-    retries: Annotated[int, Field(ge=0)] = 5
+    retries: Whole = 5
     patience: Positive = 600.0
     """For how many seconds a server may give no answer at all before the run stops, to go on another time."""
     backoff: Positive = 1.0

@@ -15,11 +15,14 @@ T = TypeVar("T")
 
 LOOK = 0.5
 """Seconds between two looks for what the first process makes."""
+GIVEN = ("RANK", "MASTER_ADDR", "MASTER_PORT")
 LAUNCHED = "start by torchrun or accelerate launch, which set it, or unset it"
 
 
 def place() -> int:
     """Return this process's place among all, 0 for the first."""
+    if count() > 1 and (lacking := [name for name in GIVEN if name not in os.environ]):
+        raise CaifError(f"WORLD_SIZE={count()} without {lacking[0]}: no launcher started this", LAUNCHED)
     place = _told("RANK", 0)
     if not 0 <= place < count():
         raise CaifError(f"RANK={place}: there is no such place among {count()} processes (WORLD_SIZE)", LAUNCHED)

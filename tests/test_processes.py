@@ -57,7 +57,8 @@ def test_a_batch_that_cannot_be_shared_is_refused(monkeypatch: pytest.MonkeyPatc
         processes.part(3, "sft.batch")
 
 
-@pytest.mark.parametrize("told", [{"RANK": "1"}, {"RANK": "one"}, {"RANK": "2", "WORLD_SIZE": "2"}, {"WORLD_SIZE": ""}])
+@pytest.mark.parametrize("told", [{"RANK": "1"}, {"RANK": "one"}, {"RANK": "2", "WORLD_SIZE": "2"}, {"WORLD_SIZE": ""}, {"WORLD_SIZE": "2"},
+                                  {"WORLD_SIZE": "2", "RANK": "0"}])  # fmt: skip
 def test_a_place_that_no_launcher_gives_is_refused(told: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that took itself for one of several would wait for ever for a first that nobody started."""
     for name, value in told.items():

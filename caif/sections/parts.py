@@ -43,6 +43,7 @@ def _no_flag(value: Any) -> Any:
 Number = BeforeValidator(_no_flag)
 """Refuses true and false, which would be taken for 1 and 0."""
 Count = Annotated[int, Number, Field(ge=1)]
+Whole = Annotated[int, Number, Field(ge=0)]
 Positive = Annotated[float, Number, Field(gt=0, allow_inf_nan=False)]
 
 

@@ -1,12 +1,8 @@
 """Sections of the stages that measure and tell: evaluation and report."""
 
-from typing import Annotated
-
-from pydantic import Field
-
 from caif.content import Frozen
 from caif.data import Weight
-from caif.sections.parts import Count, ModelSpec, Part
+from caif.sections.parts import Count, ModelSpec, Part, Whole
 
 
 class PluginMetric(Part):
@@ -33,4 +29,4 @@ class Report(Frozen):
     """The page. `examples` is for how many prompts the whole chain is shown; with 0 it holds no text of the data at all."""
 
     title: str = ""
-    examples: Annotated[int, Field(ge=0)] = 12
+    examples: Whole = 12

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from caif.content import Frozen
 from caif.data import Weight
-from caif.sections.parts import Count, ModelSpec, Number, Positive
+from caif.sections.parts import Count, ModelSpec, Positive, Whole
 
 Flips = Annotated[float, Field(ge=0, lt=0.5)]
 
@@ -21,7 +21,7 @@ class Reward(Frozen):
     model: ModelSpec
     trainer: str = ""
     """A plugin's trainer to take this stage's place; the same in [rl]."""
-    rank: Annotated[int, Number, Field(ge=0)] = 0
+    rank: Whole = 0
     decay: Weight | Literal["auto"] = "auto"
     """How much large head weights cost; "auto" takes what predicts prompts best that it was not fitted on."""
     centre: Weight = 0.01
@@ -52,7 +52,9 @@ class Reward(Frozen):
     at_once: Count = 4
 
     @model_validator(mode="after")
-    def _of_heads_alone(self) -> Self:
+    def _of_some_alone(self) -> Self:
         if self.length_free and self.rank:
             raise ValueError("length_free is for heads on a fixed trunk: set rank to 0")
+        if self.ensemble == 1 and (idle := sorted({"together", "caution"} & self.model_fields_set)):
+            raise ValueError(f"{idle[0]} is for an ensemble: set ensemble to 2 or more, or leave it out")
         return self

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from caif.content import Frozen
-from caif.sections.parts import Count, ModelSpec, Part, Positive, SafeName
+from caif.sections.parts import Count, ModelSpec, Part, Positive, SafeName, Whole
 
 Aggregation = Literal[
     "normalize_then_sum", "sum_then_normalize", "minimum", "soft_minimum", "lexicographic", "veto", "safety_first"
@@ -16,7 +16,7 @@ BARRED = ("veto", "safety_first")
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Nonnegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Points = Annotated[tuple[tuple[Annotated[int, Field(ge=0)], Finite], ...], Field(min_length=1)]
+Points = Annotated[tuple[tuple[Whole, Finite], ...], Field(min_length=1)]
 Limit = Positive | Literal["off"]
 
 
@@ -59,7 +59,7 @@ class Constraint(Frozen):
     at_most: Finite | None = None
     rate: Positive = 0.1
     memory: Annotated[float, Field(ge=0, lt=1)] = 0.8
-    delay: Annotated[int, Field(ge=0)] = 0
+    delay: Whole = 0
     start: Positive = 0.5
     most: Positive = 20.0
 

@@ -12,6 +12,7 @@ SECTIONS = {"dpo": "dpo", "kto": "kto"}
 BOUNDED = ("constitutional", "rlaif")
 """The recipes whose RL keeps to constraints."""
 SIGNS = {">=": "at_least", "<=": "at_most"}
+SAID = {way: sign for sign, way in SIGNS.items()}
 
 
 class Bound(NamedTuple):
@@ -23,7 +24,7 @@ class Bound(NamedTuple):
     @property
     def said(self) -> str:
         """The bound as it is written."""
-        return f"{'>=' if self.way == 'at_least' else '<='} {_exact(self.value)}"
+        return f"{SAID[self.way]} {_exact(self.value)}"
 
 
 class Point(NamedTuple):
@@ -85,7 +86,7 @@ def _named(option: str, signs: str, texts: Sequence[str]) -> dict[str, tuple[str
     """Return the sign and the numbers of each objective."""
     named: dict[str, tuple[str, list[float]]] = {}
     for text in texts:
-        found = re.fullmatch(rf"([^<>=]+?)\s*({signs})(.+)", text.strip())
+        found = re.fullmatch(rf"([\w.-]+)\s*({signs})(.+)", text.strip(), re.ASCII)
         try:
             values = [float(value) for value in found[3].split(",")] if found else []
         except ValueError:

@@ -1,7 +1,7 @@
 """Checkpoints inside a training, so that what is killed goes on from the last of them as if it never had been.
 
 A checkpoint is a folder: what is learnt as safetensors, what transformers keeps of optimiser and random numbers, and
-`state.json`, which is written last, so that its existence means the checkpoint was whole; it says how large each file is,
+`state.json`, which is written last, so that its existence means the checkpoint was whole; it has each file's digest,
 since transformers goes on without one that is missing. It lies in the home folder under the stage's key, and nothing else is
 ever read as one: no file that a user names gets there.
 """
@@ -24,6 +24,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from caif import processes
 from caif.errors import CaifError
+from caif.options import content_digest
 from caif.run import Work
 from caif.store import settle, write_text
 from caif.training.sharing import agreed, wait_for_all
@@ -74,7 +75,7 @@ class Checkpoints:
         remembered = self.memory.state() if self.memory else None
         here = self.at(step)
         settle(here)
-        state = {"step": step, "counts": self.counts, "memory": remembered, "files": _sizes(here)}
+        state = {"step": step, "counts": self.counts, "memory": remembered, "files": _digests(here)}
         write_text(here / STATE, json.dumps(state))
         for other in self.folder.iterdir():
             if other != here:
@@ -89,10 +90,9 @@ class Checkpoints:
                 return 0
             here = self.at(max(steps))
             state = json.loads((here / STATE).read_text(encoding="utf-8"))
-            there = _sizes(here)
-            for name, size in state["files"].items():
-                if there.get(name) != size:
-                    raise ValueError(f"{name} has {there.get(name, 0)} of {size} bytes")
+            there = _digests(here)
+            if other := [name for name, digest in state["files"].items() if there.get(name) != digest]:
+                raise ValueError(f"not as it was written: {', '.join(other)}")
             self.counts.update(state["counts"])
             if self.memory:
                 self.memory.resume(state["memory"])
@@ -137,9 +137,10 @@ class Checkpoints:
         return step
 
 
-def _sizes(folder: Path) -> dict[str, int]:
-    """Return how many bytes each file of a checkpoint has, but for its state."""
-    return {file.name: file.stat().st_size for file in folder.iterdir() if file.is_file() and file.name != STATE}
+def _digests(folder: Path) -> dict[str, str]:
+    """Return the digest of each file of a checkpoint, but for its state."""
+    files = [file for file in folder.iterdir() if file.is_file() and file.name != STATE]
+    return {file.name: content_digest(file) for file in files}
 
 
 class Saving(TrainerCallback):

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import set_seed
 
@@ -24,7 +25,20 @@ def base(folder: str) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
         raise CaifError(f"{folder} is an adapter, not a model to put one over", "name the model it was made for")
     model, tokenizer = load(_absolute(folder))
     refuse_foreign(model, folder)  # what is trained is sampled from
+    _without_dropout(model)
     return model, tokenizer
+
+
+def _without_dropout(model: "PreTrainedModel") -> None:
+    """Have a model in training say what it says when it is used: RL's ratios and checkpoints that go on alike need that.
+
+    Layers that drop can be turned off, as TRL does; attention has a number of its own for it.
+    """
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+        if hasattr(module, "attention_dropout"):
+            module.attention_dropout = 0.0
 
 
 def _absolute(folder: str) -> str:

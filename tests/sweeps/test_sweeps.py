@@ -108,7 +108,7 @@ def test_bounds_are_points_beside_the_weights() -> None:
     assert trial.overrides("constitutional") == [*bounds, "policy_seed=0"]
     with pytest.raises(CaifError, match="keeps to no bounds"):
         trial.overrides("dpo")
-    for wrong in ("b=1", "b>1", ">=1", "b>=x", "b>=inf"):
+    for wrong in ("b=1", "b>1", ">=1", "b>=x", "b>=inf", "a/b>=1"):  # a slash would be a folder within the sweep's
         with pytest.raises(CaifError, match="is not OBJECTIVE>="):
             parse([], [wrong])
     with pytest.raises(CaifError, match="nothing to try"):

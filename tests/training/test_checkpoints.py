@@ -100,7 +100,7 @@ def _garbled(file: Path) -> None:
     ("name", "harm"),
     [
         (STATE, _cut), (STATE, _garbled), (TENSORS, _cut), (TENSORS, _garbled), (TENSORS, Path.unlink),
-        ("optimizer.pt", _cut), ("optimizer.pt", Path.unlink),
+        ("optimizer.pt", _cut), ("optimizer.pt", _garbled), ("optimizer.pt", Path.unlink),
     ],
 )  # fmt: skip
 def test_a_damaged_checkpoint_is_named_with_its_remedy(name: str, harm: Callable[[Path], None], tmp_path: Path) -> None:
