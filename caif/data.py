@@ -191,10 +191,11 @@ class Tested(Row):
 class Origin(Frozen):
     """How a label came about, beside its source, rater and principle. None of it is part of what the label says.
 
-    `raw` is where the label stands in what it was read from (file and line, or the product's own id of the record), `at`
-    when it was given, in seconds since 1970 UTC, `conversation` the product's chat under a salted hash, `law` the digest
-    of the principle as it read then, `order` which place the chosen answer stood in when it was judged, and the tokens and
-    `price` (in the currency of the model's table) what the label took.
+    `raw` is where the label stands in what it was read from (file and line, the product's own id of the record, or the id
+    of a judgement, whose row has both orders' log-odds and what the judge wrote), `at` when it was given, in seconds since
+    1970 UTC, `conversation` the product's chat under a salted hash, `law` the digest of the principle as it read then,
+    `order` which place the chosen answer stood in when it was judged, and the tokens and `price` (in the currency of the
+    model's table) what the label took.
     """
 
     raw: str = ""

@@ -35,11 +35,12 @@ def preference(judgement: Judgement, weight: float = 1.0) -> Iterator[Preference
 
 
 def origin(judgement: Judgement) -> Origin:
-    """Return how a label came about: under which wording of the principle, in which order, and what it took.
+    """Return how a label came about: by which judgement, under which wording of the principle, in which order, for what.
 
-    No time is kept: the ledger may have known the answer for long, and the same ledger gives the same rows.
+    No time is kept: the ledger has it, may have known the answer for long, and the same ledger gives the same rows.
     """
     return Origin(
+        raw=f"judgement {judgement.id}",
         law=judgement.law,
         order="" if judgement.logit_ba is None else "both",
         tokens_in=judgement.tokens_in,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import pytest
 from fakes import FAKE, LAW, PROMPT, context
@@ -15,6 +16,8 @@ from caif.sources.ai_labeler import ai_labeler
 from caif.sources.contrast import contrast
 from caif.sources.labels import origin
 from caif.sources.refusal import refusal
+
+R = TypeVar("R", Preference, Judgement)
 
 SAMPLES = [Completion(prompt=PROMPT, text=text, model="m", sample=n) for n, text in enumerate(("Water.", "Stone."))]
 
@@ -31,10 +34,15 @@ def judge(questions: Sequence[Question]) -> list[Answer]:
 
 def labelled(law: Constitution = LAW, **price: float) -> Preference:
     """Return the one label of the labeler."""
+    return said(Preference, law, **price)
+
+
+def said(kind: type[R], law: Constitution = LAW, **price: float) -> R:
+    """Return the one row of a kind that the labeler gives."""
     given = replace(
         context(score=judge, samples=SAMPLES, constitution=law), model=lambda spec: Model(spec.use, None, **price)
     )  # type: ignore[arg-type]
-    (row,) = [row for row in ai_labeler(judge=FAKE, selftest="off")(given) if isinstance(row, Preference)]
+    (row,) = [row for row in ai_labeler(judge=FAKE, selftest="off")(given) if isinstance(row, kind)]
     return row
 
 
@@ -42,7 +50,11 @@ def test_a_judges_label_names_its_law_its_order_and_its_price() -> None:
     """Two questions of 102 tokens, at 10 and 30 a million; without a price in the run file there is none, not 0."""
     row = labelled(price_in=10.0, price_out=30.0)
     law = LAW.principle(row.principle).digest
-    assert row.origin == Origin(law=law, order="both", tokens_in=200, tokens_out=4, price=2120 / 1e6)
+    found = said(Judgement, price_in=10.0, price_out=30.0)
+    assert row.origin == Origin(
+        raw=f"judgement {found.id}", law=law, order="both", tokens_in=200, tokens_out=4, price=2120 / 1e6
+    )
+    assert found.logit_ab and found.comparison.prompt == row.prompt
     assert labelled().origin.price is None
     assert labelled(price_in=10.0).origin.price == pytest.approx(0.002)
 
@@ -63,7 +75,7 @@ def test_one_answer_at_a_time_knows_no_order() -> None:
         comparison=Comparison(prompt=PROMPT, a="x", b="y"), principle="true", objective="honesty", verdict="a",
         judge="j", p_a=0.7, logit_ab=0.8, method="pointwise", law="l", tokens_in=3,
     )  # fmt: skip
-    assert origin(judged) == Origin(law="l", tokens_in=3)
+    assert origin(judged) == Origin(raw=f"judgement {judged.id}", law="l", tokens_in=3)
 
 
 def test_labels_by_construction_name_the_law_too() -> None:
