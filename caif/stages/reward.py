@@ -49,6 +49,7 @@ def reward(work: Work, mixture: Artifact, law: Artifact | None = None, *, cfg: R
     work.draft.count("answer over max_length", found.rejected)
     if not found.train:
         raise CaifError("reward: no row is left to train on", "see the counts: caif show", code=FAILED)
+    features = trunk.all_features(found.answers, work.tell.track)  # once: the gold model looks at the same trunk
     if cfg.gold:
         found, other = apart(found, cfg.gold, work.seed)
         if not (found.train and other.train):
@@ -56,10 +57,10 @@ def reward(work: Work, mixture: Artifact, law: Artifact | None = None, *, cfg: R
                 "reward.gold leaves one of the two models without rows", "set it to 0 or collect more", code=FAILED
             )
         plain = cfg.model_copy(update={"rank": 0, "ensemble": 1})
-        gold, _ = fit_model(trunk, other, plain, work.seed, work.tell)
+        gold, _ = fit_model(trunk, other, plain, work.seed, work.tell, features=features)
         (work.draft.model / GOLD).mkdir()
         gold.save(work.draft.model / GOLD)
-    model, scores = fit_model(trunk, found, cfg, work.seed, work.tell, Checkpoints.of(work))
+    model, scores = fit_model(trunk, found, cfg, work.seed, work.tell, Checkpoints.of(work), features)
     model.save(work.draft.model)
     instructed = _instructed(model, found, law, cfg, work.draft.model) if cfg.instructed else None
     heldout = [example for example in found.rows if example.heldout]

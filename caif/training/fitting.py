@@ -31,10 +31,17 @@ class Fitted(NamedTuple):
 
 
 def fit_model(
-    trunk: Trunk, found: Examples, cfg: Reward, seed: int, tell: Tell, kept: Checkpoints | None = None
+    trunk: Trunk,
+    found: Examples,
+    cfg: Reward,
+    seed: int,
+    tell: Tell,
+    kept: Checkpoints | None = None,
+    features: Tensor | None = None,
 ) -> tuple[RewardModel, Tensor]:
-    """Return the reward model, and its scores of all answers."""
-    features = trunk.all_features(found.answers, tell.track)
+    """Return the reward model, and its scores of all answers; their features need not be made again if they are given."""
+    if features is None:
+        features = trunk.all_features(found.answers, tell.track)
     refuse_unless_finite(float(features.abs().max()), "reward: the largest hidden state of the trunk")
     seen = sorted({n for example in found.train for n in example.answers})
     std, mean = torch.std_mean(features[seen], dim=0, correction=0)

@@ -46,11 +46,18 @@ def test_no_conversation_teaches_both_models(tiny: Path, question: Make) -> None
 
 
 def test_the_gold_is_kept_beside_the_heads_and_asked_about_the_best_of_n(
-    run: Run, stored: Callable[..., Artifact], question: Make, spec: ModelSpec
+    run: Run, stored: Callable[..., Artifact], question: Make, spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both load; the sweep has n of 1, 2 and 3 and draws; a model without a gold has no sweep; the page shows it."""
+    """Both load; the sweep has n of 1, 2 and 3 and draws; a model without a gold has no sweep; the page shows it.
+
+    The trunk, which is the dear part, has read each answer once for both, and each bare refusal of the card.
+    """
+    read: list[list[int]] = []
+    seeing = Trunk.features
+    monkeypatch.setattr(Trunk, "features", lambda trunk, rows: (read.extend(r.ids for r in rows), seeing(trunk, rows))[1])
     mixture = stored("combine", rows(question))
     made = run.build(reward, mixture, cfg=Reward(model=spec, decay=0.1, gold=0.4))
+    assert len(read) == len({tuple(ids) for ids in read})
     ours, gold = RewardModel.load(made.model), RewardModel.load(made.model / "gold")
     assert not ours.weights.equal(gold.weights)
     texts = ["short", "a longer answer, that is", "long " * 12]
