@@ -13,9 +13,10 @@ import pyarrow.compute as pc
 from caif.data import Preference
 from caif.mixture.boilerplate import BUILT, refusals
 from caif.mixture.duplicates import chose_first
-from caif.mixture.keys import BATCH, answers
+from caif.mixture.ids import BATCH, TEXT, ids
+from caif.mixture.keys import answers
 from caif.mixture.origins import joined_names, origins
-from caif.mixture.reading import ids, upright
+from caif.mixture.reading import turned
 from caif.mixture.rows import (
     Bools,
     Floats,
@@ -41,7 +42,7 @@ class Together(NamedTuple):
     """The fused rows, which thumbs are in them, and each row with the pairs and with the thumbs behind it.
 
     `rows` are the pairs themselves, of which the first about each thing is in and says what all say together: so their
-    texts are held once. Whether its chosen answer is the likelier one is left to the writing (`upright`); its id is that
+    texts are held once. Whether its chosen answer is the likelier one is left to the writing (`turned`); its id is that
     of the row that is written.
     """
 
@@ -77,12 +78,13 @@ def _said(pairs: Rows, shown: Ints, probability: Floats, weight: Floats, about: 
     table = replaced(pairs.table, probability=probability, weight=weight, rater=FUSED, resolution="", **about)
     kept = np.zeros(pairs.size, dtype=bool)
     kept[shown] = True
-    names, start = np.full(pairs.size, "", dtype=object), 0
+    names, start = [], 0
     for batch in table.to_batches(max_chunksize=BATCH):
-        here = np.flatnonzero(kept[start : start + batch.num_rows])
-        names[start + here] = ids(Preference, upright(batch.take(pa.array(here))))
+        here = pa.array(kept[start : start + batch.num_rows])
+        nameless = pa.repeat(pa.scalar("", TEXT), batch.num_rows)
+        names.append(pc.replace_with_mask(nameless, here, ids(Preference, turned(batch.filter(here))).cast(TEXT)))
         start += batch.num_rows
-    return Rows(Preference, replaced(table, id=pa.array(names, pa.large_string())), weight, kept)
+    return Rows(Preference, replaced(table, id=pa.chunked_array(names, TEXT)), weight, kept)
 
 
 def _answers(pairs: Rows, thumbs: Rows) -> tuple[Ints, Ints, Ints]:

@@ -4,7 +4,7 @@ A key is a digest of 16 bytes, so that no two different texts share one, and so 
 depends on content alone.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from hashlib import blake2b
 
 import numpy as np
@@ -12,30 +12,33 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from caif.content import digest
+from caif.mixture.ahead import ahead
+from caif.mixture.ids import BATCH, TEXT, hashed, join
 from caif.mixture.rows import Hashes, Ints, Rows
 
-BATCH = 20_000
 KEY = pa.binary(16)
 
 
 def comparisons(rows: Rows) -> pa.ChunkedArray:
     """Return the keys of comparisons: a prompt with two answers, whichever of them was chosen."""
 
-    def said(prompt: str, chosen: str, rejected: str) -> str:
-        first, second = sorted((chosen, rejected))
-        return f"{prompt} {len(first)} {first}{second}"
+    def said(batch: pa.RecordBatch) -> pa.Array:
+        chosen, rejected = batch.column("chosen"), batch.column("rejected")
+        ordered = pc.less_equal(chosen, rejected)
+        first, second = pc.if_else(ordered, chosen, rejected), pc.if_else(ordered, rejected, chosen)
+        return join(_prompt_ids(batch), " ", pc.utf8_length(first).cast(TEXT), " ", first, second)
 
-    return _keys(rows, lambda batch: (_prompt_ids(batch), batch.column("chosen"), batch.column("rejected")), said)
+    return _keys(rows, said)
 
 
 def answers(rows: Rows, name: str) -> pa.ChunkedArray:
     """Return the keys of the answers in a column, each with its prompt."""
-    return _keys(rows, lambda batch: (_prompt_ids(batch), batch.column(name)), "{} {}".format)
+    return _keys(rows, lambda batch: join(_prompt_ids(batch), " ", batch.column(name)))
 
 
 def openings(rows: Rows) -> pa.ChunkedArray:
     """Return the keys of how conversations begin."""
-    return _keys(rows, lambda batch: (opening_texts(pc.struct_field(batch.column("prompt"), "messages")),), str)
+    return _keys(rows, lambda batch: opening_texts(pc.struct_field(batch.column("prompt"), "messages")))
 
 
 def opening_texts(messages: pa.ListArray) -> pa.Array:
@@ -63,15 +66,10 @@ def drawn(rows: Rows, seed: int, places: Ints) -> Hashes:
     return np.array([int(digest([seed, row])[:16], 16) for row in ids], dtype=np.uint64)
 
 
-def _keys(
-    rows: Rows, parts: Callable[[pa.RecordBatch], tuple[pa.Array, ...]], said: Callable[..., str]
-) -> pa.ChunkedArray:
-    def found() -> Iterator[pa.Array]:
-        for batch in rows.table.to_batches(max_chunksize=BATCH):
-            columns = (part.to_pylist() for part in parts(batch))
-            yield pa.array([key(said(*values)) for values in zip(*columns, strict=True)], KEY)
-
-    return pa.chunked_array(found(), KEY)
+def _keys(rows: Rows, said: Callable[[pa.RecordBatch], pa.LargeStringArray]) -> pa.ChunkedArray:
+    texts = map(said, rows.table.to_batches(max_chunksize=BATCH))
+    digests = ((len(some), pa.py_buffer(hashed(some))) for some in ahead(texts))
+    return pa.chunked_array([pa.Array.from_buffers(KEY, count, [None, found]) for count, found in digests], KEY)
 
 
 def _prompt_ids(batch: pa.RecordBatch) -> pa.Array:

@@ -23,6 +23,8 @@ BANDS = 32
 of 0.8 in both that misses one of 10 million, at 0.7 one of 6,000."""
 SEED = 1
 BATCH = 20_000
+PART = 500
+"""Texts whose signatures are made together: they come as Python's numbers, and so many of them fit into the cache."""
 
 Signatures = NDArray[np.uint32]
 
@@ -62,9 +64,12 @@ def signatures(texts: Runs) -> Signatures:
     """Return [rows, HASHES]: for each of many orders of all runs that there can be, the first one that a text has."""
     from rensa import RMinHash
 
-    start = texts.start.astype(np.uint64)
-    found = RMinHash.digest_matrix_from_flat_token_hashes(texts.hashes, start, HASHES, SEED).to_rows()
-    return np.array(found, dtype=np.uint32).reshape(-1, HASHES)
+    found = np.empty((len(texts.counts), HASHES), dtype=np.uint32)
+    for n in range(0, len(found), PART):
+        start = texts.start[n : n + PART + 1]
+        hashes, places = texts.hashes[start[0] : start[-1]], (start - start[0]).astype(np.uint64)
+        found[n : n + PART] = RMinHash.digest_matrix_from_flat_token_hashes(hashes, places, HASHES, SEED).to_rows()
+    return found
 
 
 def linked(prompts: Signatures, answers: Signatures, alike: float) -> Links:
@@ -87,13 +92,14 @@ def linked(prompts: Signatures, answers: Signatures, alike: float) -> Links:
 
 
 def _key(signature: Signatures, band: int) -> NDArray[np.uint64]:
-    pair = signature[:, 2 * band : 2 * band + 2].astype(np.uint64)
-    return (pair[:, 0] << np.uint64(32)) | pair[:, 1]
+    """Return the two hashes of a band as one number."""
+    return signature.view(np.uint64)[:, band]
 
 
 def _likeness(signature: Signatures, one: Ints, other: Ints) -> Floats:
     """Return the share of equal hashes, which estimates the share of runs that two texts have in common."""
-    equal = np.zeros(len(one), dtype=np.int64)
-    for n in range(HASHES):
-        equal += signature[one, n] == signature[other, n]
+    equal = np.empty(len(one))
+    for n in range(0, len(one), BATCH):  # row by row, as a row's hashes stand together in memory
+        here = slice(n, n + BATCH)
+        equal[here] = np.count_nonzero(signature[one[here]] == signature[other[here]], axis=1)
     return equal / HASHES

@@ -4,24 +4,21 @@ A digest of the whole file would be cheaper and say less: rows come from any sta
 rest of caif trusts. The ids of a million rows take seconds.
 """
 
-from collections.abc import Iterable, Iterator
-from json.encoder import encode_basestring
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from caif.content import Row, as_json, content_fields, digest, digest_of_json
+from caif.content import Row
 from caif.data import Preference
 from caif.errors import CaifError
+from caif.mixture.ahead import ahead
+from caif.mixture.ids import BATCH, ids, prompt_ids
 from caif.mixture.rows import large_schema
 from caif.store import Artifact
 from caif.tables import BROKEN, opened, schema_of, table_name
-
-BATCH = 20_000
-"""Rows whose ids are checked together."""
 
 
 def read(artifact: Artifact, kind: type[Row]) -> pa.Table:
@@ -48,7 +45,7 @@ def checked(file: Path, kind: type[Row]) -> Iterator[pa.RecordBatch]:
         if not table.schema_arrow.equals(schema_of(kind)):
             raise CaifError(f"{file}: has other columns than this version of caif gives a {table_name(kind)}", BROKEN)
         done = 0
-        for batch in table.iter_batches(BATCH):
+        for batch in ahead(table.iter_batches(BATCH)):
             _refuse_tampered(batch, kind, f"{file}: row", done)
             done += batch.num_rows
             yield batch
@@ -57,13 +54,14 @@ def checked(file: Path, kind: type[Row]) -> Iterator[pa.RecordBatch]:
 def _refuse_tampered(batch: pa.RecordBatch, kind: type[Row], where: str, done: int) -> None:
     prompts = batch.column("prompt")
     pairs = [
-        (pc.struct_field(prompts, "id").to_pylist(), prompt_ids(pc.struct_field(prompts, "messages").to_pylist())),
-        (batch.column("id").to_pylist(), ids(kind, batch)),
+        (pc.struct_field(prompts, "id"), prompt_ids(pc.struct_field(prompts, "messages"))),
+        (batch.column("id"), ids(kind, batch)),
     ]
     for stored, wanted in pairs:
-        for n, (one, other) in enumerate(zip(stored, wanted, strict=True), done + 1):
-            if one != other:
-                raise CaifError(f"{where} {n}: row id {one} does not match its content ({other})", BROKEN)
+        same = pc.fill_null(pc.equal(stored, wanted), False)
+        if (n := pc.index(same, False).as_py()) >= 0:
+            what = f"row id {stored[n]} does not match its content ({wanted[n]})"
+            raise CaifError(f"{where} {done + n + 1}: {what}", BROKEN)
     for name, most in (("weight", np.inf), ("probability", 1.0)):
         if name in batch.schema.names:
             values = batch.column(name).to_numpy()
@@ -71,51 +69,30 @@ def _refuse_tampered(batch: pa.RecordBatch, kind: type[Row], where: str, done: i
                 raise CaifError(f"{where} {done + int(np.argmax(wrong)) + 1}: {name} is out of range", BROKEN)
 
 
-def prompt_ids(messages: Iterable[Any]) -> list[str]:
-    """Return the ids that conversations have as prompts."""
-    return [digest({"row": "Prompt", "messages": some}) for some in messages]
-
-
-def ids(kind: type[Row], table: pa.Table | pa.RecordBatch) -> list[str]:
-    """Return the id that each row's content has, as the row itself would say.
-
-    Each column is written as JSON, and a row's is put together from its columns': half the time of writing row by row.
-    """
-    names = sorted(content_fields(kind))
-    keys = sorted((*names, "row"))
-    row = ",".join(f'"row":"{kind.__name__}"' if key == "row" else f'"{key}":%s' for key in keys).join("{}")
-    found = []
-    for batch in [table] if isinstance(table, pa.RecordBatch) else table.to_batches(max_chunksize=BATCH):
-        columns = (_written(batch.column(name)) for name in names)
-        found += [digest_of_json(row % values) for values in zip(*columns, strict=True)]
-    return found
-
-
-def _written(values: pa.Array) -> list[str]:
-    """Return each value of a column as JSON; a row in it is known by its id."""
-    if pa.types.is_struct(values.type):
-        values = pc.struct_field(values, "id")
-    plain = values.to_pylist()
-    if pa.types.is_primitive(values.type):
-        return as_json(plain)[1:-1].split(",") if plain else []
-    if values.null_count or pa.types.is_nested(values.type):
-        return [as_json(value) for value in plain]
-    return [encode_basestring(text) for text in plain]
-
-
 def upright(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return preferences with the likelier answer as the chosen one; at one half the first in the alphabet is."""
+    """Return preferences with the likelier answer as the chosen one, those that were turned with their new ids."""
+    fresh, wrong = turned(batch), _turning(batch)
+    if fresh is batch:
+        return batch
+    names = ids(Preference, fresh.filter(wrong)).cast(fresh.schema.field("id").type)
+    return fresh.set_column(0, fresh.schema.field("id"), pc.replace_with_mask(fresh.column("id"), wrong, names))
+
+
+def turned(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return preferences with the likelier answer as the chosen one, their ids as they were."""
+    wrong = _turning(batch)
+    if not pc.any(wrong).as_py():
+        return batch
+    chosen, rejected, probability = (batch.column(name) for name in ("chosen", "rejected", "probability"))
+    columns = {name: batch.column(name) for name in batch.schema.names}
+    columns["chosen"] = pc.if_else(wrong, rejected, chosen)
+    columns["rejected"] = pc.if_else(wrong, chosen, rejected)
+    columns["probability"] = pc.if_else(wrong, pc.subtract(1.0, probability), probability)
+    return pa.RecordBatch.from_pydict(columns, schema=batch.schema)
+
+
+def _turning(batch: pa.RecordBatch) -> pa.BooleanArray:
+    """Return which rows are to be turned; at one half the first answer in the alphabet is to be the chosen one."""
     chosen, rejected, probability = (batch.column(name) for name in ("chosen", "rejected", "probability"))
     even = pc.and_(pc.equal(probability, 0.5), pc.greater(chosen, rejected))
-    turned = pc.or_(pc.less(probability, 0.5), even)
-    if not pc.any(turned).as_py():
-        return batch
-    columns = {name: batch.column(name) for name in batch.schema.names}
-    columns["chosen"] = pc.if_else(turned, rejected, chosen)
-    columns["rejected"] = pc.if_else(turned, chosen, rejected)
-    columns["probability"] = pc.if_else(turned, pc.subtract(1.0, probability), probability)
-    fresh = pa.RecordBatch.from_pydict(columns, schema=batch.schema)
-    columns["id"] = pc.replace_with_mask(
-        columns["id"], turned, pa.array(ids(Preference, fresh.filter(turned)), columns["id"].type)
-    )
-    return pa.RecordBatch.from_pydict(columns, schema=batch.schema)
+    return pc.or_(pc.less(probability, 0.5), even)

@@ -99,11 +99,8 @@ def named(values: pa.ChunkedArray) -> tuple[Ints, list[str]]:
 
 
 def _encoded(values: pa.ChunkedArray) -> tuple[Ints, pa.Array]:
-    encoded = values.dictionary_encode().unify_dictionaries()
-    if not encoded.num_chunks:
-        return np.zeros(0, dtype=np.int64), pa.array([], values.type)
-    codes = [chunk.indices.to_numpy(zero_copy_only=False) for chunk in encoded.chunks]
-    return np.concatenate(codes).astype(np.int64), encoded.chunk(0).dictionary
+    encoded = values.combine_chunks().dictionary_encode()  # in one piece: to unify many dictionaries is quadratic
+    return encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64), encoded.dictionary
 
 
 def crossed(*columns: Ints) -> Ints:

@@ -1,18 +1,20 @@
 """Which rows are held out: whole conversations, and whatever hangs together with them, on one side."""
 
 from collections.abc import Iterable, Sequence
+from random import Random
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from caif.content import held_out
+from caif.content import as_json
 from caif.data import Preference, Prompt
 from caif.mixture.boilerplate import BUILT
 from caif.mixture.fused import FUSED
 from caif.mixture.groups import connected
-from caif.mixture.keys import BATCH, KEY, key, opening_texts, openings, ranks
+from caif.mixture.ids import BATCH, hashed, in_hex, join, quoted
+from caif.mixture.keys import KEY, key, opening_texts, openings, ranks
 from caif.mixture.rows import Bools, Ints, Links, Rows, numbered
 from caif.mixture.thumbs import DERIVED
 
@@ -89,7 +91,16 @@ def _drawn(
         for n in range(0, rows.size, BATCH):
             here = np.flatnonzero(mine[n : n + BATCH])
             messages = pc.struct_field(rows.table["prompt"].slice(n, BATCH), "messages").take(pa.array(here))
-            texts = opening_texts(messages.combine_chunks()).to_pylist()
-            drawn = [held_out(text, share, "combine", seed) for text in texts]
+            drawn = held_out(opening_texts(messages.combine_chunks()), share, "combine", seed)
             out += group[numbers[n + here[drawn]]].tolist()
     return out
+
+
+def held_out(openings: pa.Array, share: float, *seeds: object) -> Bools:
+    """Return for a column of openings what `caif.content.held_out` draws for each: the JSON of all seeds is made at once."""
+    before = as_json(["split", *map(str, seeds)])[:-1] + ","
+    draw, found = Random(), []
+    for seed in in_hex(hashed(join(before, quoted(openings), "]"))).to_pylist():
+        draw.seed(seed)
+        found.append(draw.random() < share)
+    return np.array(found, dtype=bool)

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from caif.data import Rejected
-from caif.mixture.reading import ids
+from caif.mixture.ids import ids
 from caif.mixture.rows import Bools, Links, Rows, named, replaced
 from caif.tables import schema_of
 

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 
 from caif.data import Preference
+from caif.mixture.ids import TEXT, ids
 from caif.mixture.keys import answers, ranks
 from caif.mixture.origins import joined_names, origins
-from caif.mixture.reading import ids
 from caif.mixture.rows import (
     Bools,
     Floats,
@@ -109,4 +109,4 @@ def _pairs(thumbs: Rows, good: Ints, bad: Ints, weight: Floats, behind: Links) -
         "resolution": [""] * count, "origin": origins(thumbs, behind, count),
     }  # fmt: skip
     table = pa.Table.from_pydict(columns, large_schema(Preference))
-    return of_table(Preference, replaced(table, id=ids(Preference, table)))
+    return of_table(Preference, replaced(table, id=ids(Preference, table).cast(TEXT)))

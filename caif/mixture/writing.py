@@ -9,7 +9,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from caif.data import Preference
-from caif.mixture.reading import BATCH, ids, upright
+from caif.mixture.ahead import ahead
+from caif.mixture.ids import BATCH, ids
+from caif.mixture.reading import turned
 from caif.mixture.rows import Bools, Rows, replaced
 from caif.tables import PART, schema_of
 
@@ -20,7 +22,7 @@ def write(rows: Rows, heldout: Bools, file: Path, renamed: Renamed) -> int:
     """Write the rows that are in, and return how many. `renamed` is told ids, now and before, where weights changed them."""
     count = 0
     with pq.ParquetWriter(file, schema_of(rows.kind), compression="zstd") as writer:
-        for batch in _settled(rows, heldout, renamed):
+        for batch in ahead(_settled(rows, heldout, renamed)):
             writer.write_table(batch, row_group_size=PART)
             count += batch.num_rows
         if not count:
@@ -34,17 +36,15 @@ def _settled(rows: Rows, heldout: Bools, renamed: Renamed) -> Iterator[pa.Table]
         places = np.flatnonzero(rows.kept[here])
         batch = rows.table.slice(n, BATCH).take(pa.array(places)).cast(schema_of(rows.kind)).combine_chunks()
         if rows.kind is Preference:
-            batch = pa.Table.from_batches(map(upright, batch.to_batches()), batch.schema)
+            batch = pa.Table.from_batches(map(turned, batch.to_batches()), batch.schema)
         weight = rows.weight[here][places]
-        moved = np.flatnonzero(weight != batch["weight"].to_numpy())
+        moved = weight != batch["weight"].to_numpy()
         prompts = _on_sides(batch["prompt"].combine_chunks(), heldout[here][places])
         batch = replaced(batch, weight=weight, prompt=prompts)
-        if len(moved):
-            before = batch["id"].to_numpy().copy()
-            now = before.copy()
-            now[moved] = ids(rows.kind, batch.take(pa.array(moved)))
-            renamed(pa.array(now[moved], pa.string()), pa.array(before[moved], pa.string()))
-            batch = replaced(batch, id=list(now))
+        if moved.any():
+            before, now = batch["id"].combine_chunks(), ids(rows.kind, batch.filter(pa.array(moved)))
+            renamed(now, before.filter(pa.array(moved)))
+            batch = replaced(batch, id=pc.replace_with_mask(before, pa.array(moved), now))
         yield batch
 
 

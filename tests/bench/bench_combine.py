@@ -25,7 +25,7 @@ from machine import WORDS, high_water
 from caif import plugins
 from caif.config import Combine, Prompts, RunConfig, Source
 from caif.data import Origin, Preference
-from caif.mixture.reading import ids, prompt_ids
+from caif.mixture.ids import ids, prompt_ids
 from caif.mixture.rows import replaced
 from caif.run import Run, Work
 from caif.stages.combine import combine
@@ -78,7 +78,7 @@ def rows(prompts: list[str], chosen: list[str], rejected: list[str], rng: random
         "id": [""] * count,
         "prompt": [
             {"id": n, "messages": m, "tags": [], "source": "", "split": "train"}
-            for n, m in zip(prompt_ids(messages), messages, strict=True)
+            for n, m in zip(prompt_ids(pa.array(messages)).to_pylist(), messages, strict=True)
         ],
         "chosen": chosen, "rejected": rejected, "probability": [rng.uniform(0.5, 1) for _ in range(count)],
         "weight": [1.0] * count, "objective": ["helpfulness"] * count, "principle": ["p"] * count,

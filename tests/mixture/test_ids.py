@@ -8,7 +8,7 @@ from tabled import pair, thumb
 
 from caif.content import Row
 from caif.data import Preference, Rating, Rejected
-from caif.mixture.reading import ids
+from caif.mixture.ids import ids
 from caif.tables import schema_of
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
@@ -29,11 +29,11 @@ def test_a_column_of_rows_has_the_ids_of_the_rows(one: str, other: str, share: f
     }
     for kind, rows in found.items():
         table = pa.Table.from_pylist([row.model_dump(mode="json") for row in rows], schema_of(kind))
-        assert ids(kind, table) == [row.id for row in rows]
+        assert ids(kind, table).to_pylist() == [row.id for row in rows]
 
 
 @pytest.mark.parametrize("kind", [Preference, Rating, Rejected])
 def test_no_rows_have_no_ids(kind: type[Row]) -> None:
     """An empty column is not a column of one empty value."""
-    assert ids(kind, schema_of(kind).empty_table()) == []
-    assert ids(kind, pa.RecordBatch.from_pylist([], schema=schema_of(kind))) == []
+    assert ids(kind, schema_of(kind).empty_table()).to_pylist() == []
+    assert ids(kind, pa.RecordBatch.from_pylist([], schema=schema_of(kind))).to_pylist() == []

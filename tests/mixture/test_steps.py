@@ -16,8 +16,9 @@ from caif.errors import CaifError
 from caif.mixture import boilerplate, decontaminate, shares
 from caif.mixture.duplicates import contradictory, merged
 from caif.mixture.fused import FUSED, features, fuse_rows
+from caif.mixture.ids import ids
 from caif.mixture.keys import comparisons
-from caif.mixture.reading import ids, upright
+from caif.mixture.reading import upright
 from caif.mixture.rows import Rows, crossed, numbered
 from caif.mixture.splitting import sides
 from caif.mixture.thumbs import DERIVED
@@ -52,7 +53,7 @@ def both_sides(parts: tuple[Rows, ...], by: tuple[str, ...], share: float = 0.5,
 def test_ids_by_columns_are_those_of_the_rows(row: Preference) -> None:
     """Digests of the very same content; and a turned row is the row that its turned self would be."""
     table = pa.Table.from_pylist([row.model_dump(mode="json")], schema_of(Preference))
-    assert ids(Preference, table) == [row.id]
+    assert ids(Preference, table).to_pylist() == [row.id]
     (found,) = upright(table.to_batches()[0]).to_pylist()
     stays = row.probability > 0.5 or (row.probability == 0.5 and row.chosen <= row.rejected)
     turned = row.but(chosen=row.rejected, rejected=row.chosen, probability=1 - row.probability)
