@@ -4,6 +4,7 @@ Two comparisons are near-duplicates if their prompts are alike and their answers
 Both are needed: under one long instruction prompts are all alike, and "Yes" and "No" answer a thousand questions.
 """
 
+from collections.abc import Iterator
 from functools import reduce
 
 import numpy as np
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from caif.mixture.ahead import ahead
 from caif.mixture.rows import Floats, Ints, Links, Rows
 from caif.mixture.words import BASE, Runs, in_rows, runs, together, words
 
@@ -35,15 +37,23 @@ def near_duplicates(rows: Rows, place: Ints, alike: float) -> Links:
     number[place] = np.arange(len(place))
     prompts, answers = (np.empty((len(place), HASHES), dtype=np.uint32) for _ in range(2))
     worded = np.zeros(len(place), dtype=bool)
-    for n in range(0, rows.size, BATCH):  # in the order of the file: to pick rows from all over it is slow
-        mine = np.flatnonzero(number[n : n + BATCH] >= 0)
-        some, to = rows.table.slice(n, BATCH).take(pa.array(mine)), number[n + mine]
-        prompt, answer = prompt_runs(some, WORDS), answer_runs(some, WORDS)
+    for to, prompt, answer in ahead(_runs(rows, number)):
         prompts[to], answers[to] = signatures(prompt), signatures(answer)
         worded[to] = (prompt.counts > 0) & (answer.counts > 0)
     one, other = linked(prompts, answers, alike)
     both = worded[one] & worded[other]  # what has no words is like nothing
     return one[both], other[both]
+
+
+def _runs(rows: Rows, number: Ints) -> Iterator[tuple[Ints, Runs, Runs]]:
+    """Yield the numbers of some comparisons with the runs of their prompts and answers, in the order of the file.
+
+    To pick rows from all over the file is slow.
+    """
+    for n in range(0, rows.size, BATCH):
+        mine = np.flatnonzero(number[n : n + BATCH] >= 0)
+        some = rows.table.slice(n, BATCH).take(pa.array(mine))
+        yield number[n + mine], prompt_runs(some, WORDS), answer_runs(some, WORDS)
 
 
 def prompt_runs(table: pa.Table, size: int) -> Runs:
