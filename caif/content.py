@@ -8,6 +8,8 @@ import hashlib
 import json
 import random
 from functools import cache
+from json.encoder import encode_basestring as text_as_json
+from math import isfinite
 from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
@@ -15,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 # What holds itself is no content: json then ends in a RecursionError, and not to look for it is a third of the time.
 as_json = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 _PLAIN = (str, float, int, bool, type(None))
+_NAMES = {None: "null", True: "true", False: "false"}
 
 
 def digest(content: object) -> str:
@@ -70,14 +73,34 @@ class Row(Frozen):
         return row
 
     def _digest(self) -> str:
-        content = {name: _plain(getattr(self, name)) for name in content_fields(type(self))}
-        return digest({"row": type(self).__name__, **content})
+        form, names = _form(type(self))
+        values = self.__dict__
+        return digest_of_json(form % tuple([_written(values[name]) for name in names]))
 
 
 @cache
 def content_fields(kind: type[Row]) -> tuple[str, ...]:
     """Return the fields that a kind of row is known by."""
     return tuple(name for name in kind.model_fields if name != "id" and name not in kind.apart)
+
+
+@cache
+def _form(kind: type[Row]) -> tuple[str, tuple[str, ...]]:
+    """Return the JSON that a row of this kind is known by, with a gap for each field, and the fields that fill them."""
+    names = sorted(content_fields(kind))
+    items = sorted(({"row": as_json(kind.__name__)} | dict.fromkeys(names, "%s")).items())
+    return "{" + ",".join(f"{text_as_json(name)}:{value}" for name, value in items) + "}", tuple(names)
+
+
+def _written(value: object) -> str:
+    """Return a field's value as `as_json` writes it, at a fraction of the time for what most fields are."""
+    if type(value) is str:
+        return text_as_json(value)
+    if value is None or value is True or value is False:
+        return _NAMES[value]
+    if type(value) is float and isfinite(value):
+        return float.__repr__(value)
+    return text_as_json(value.id) if isinstance(value, Row) else as_json(_plain(value))
 
 
 def _plain(value: object) -> object:

@@ -65,6 +65,17 @@ def test_a_draw_depends_on_its_seeds_alone() -> None:
     assert rng("a", 1).random() == first == pytest.approx(0.8069842644)
 
 
+@given(texts, scalars, scalars, st.lists(texts | st.floats(), max_size=2).map(tuple))
+def test_an_id_is_the_digest_of_the_fields_as_json(
+    text: str, one: object, other: object, said: tuple[Any, ...]
+) -> None:
+    """Written by hand for speed, field by field; what a field may not hold is written as JSON writes it, too."""
+    row = judgement(p_a=0.9).noting(reason=text, logit_ab=one, logit_ba=other, mass=math.inf, said=said)
+    content = {name: getattr(row, name) for name in Judgement.model_fields if name not in {"id", *Judgement.apart}}
+    as_json = content | {"row": "Judgement", "comparison": row.comparison.id, "said": [*said]}
+    assert row.id == digest(as_json)
+
+
 def test_a_row_with_an_id_that_is_not_its_contents_is_refused() -> None:
     """An id is a promise about the content, so a row whose content was changed under its id is not read."""
     stored = PROMPT.model_dump()
