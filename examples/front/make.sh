@@ -3,5 +3,5 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 home=${CAIF_HOME:-caif-home}
-caif sweep run.toml --weights "brevity=0.25,4" --bounds "brevity>=-0.2,0.2" --seeds 2 --home "$home"
+caif sweep run.toml --weights "brevity=0.25,4" --bounds "brevity>=-0.5,0.5" --seeds 2 --home "$home"
 cp "$home"/sweeps/front.{html,json} .
