@@ -1,6 +1,9 @@
 """Sections of the stages that make answers: constitution, prompts, first answers, and their revision."""
 
+from pathlib import Path
 from typing import Literal
+
+from pydantic import field_serializer
 
 from caif.content import Frozen
 from caif.data import Share, Weight
@@ -11,6 +14,11 @@ class Law(Frozen):
     """The constitution file."""
 
     path: FilePath
+
+    @field_serializer("path")
+    def _named(self, path: Path) -> str:
+        """Write the file's name alone: what it holds is stored, and a report need not say on whose machine it lay."""
+        return path.name
 
 
 class Prompts(Part):
