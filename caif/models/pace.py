@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Mapping, Sequence
 
 CHARACTERS = 4.0
@@ -12,31 +11,19 @@ PRIOR = 2000
 
 
 class Gate:
-    """How many rows may be in flight: additive increase, multiplicative decrease."""
+    """How many rows may be in flight: additive increase, multiplicative decrease.
+
+    Whoever takes rows keeps a place from one row to the next, and gives it up where there are too many.
+    """
 
     def __init__(self, limit: int) -> None:
         self.allowed, self.limit, self.flying, self.wins = float(min(4, limit)), limit, 0, 0
         self.alive = self.narrowed = time.monotonic()
-        self._waiting: deque[asyncio.Future[None]] = deque()
 
-    async def __aenter__(self) -> None:
-        while self.flying >= int(self.allowed):
-            turn = asyncio.get_running_loop().create_future()
-            self._waiting.append(turn)
-            await turn
-        self.flying += 1
-
-    async def __aexit__(self, *_: object) -> None:
-        self.flying -= 1
-        self._wake()
-
-    def _wake(self) -> None:
-        free = int(self.allowed) - self.flying
-        while free > 0 and self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():  # one that was cancelled takes no turn
-                turn.set_result(None)
-                free -= 1
+    @property
+    def free(self) -> int:
+        """How many more places there are; below 0, how many are to be given up."""
+        return int(self.allowed) - self.flying
 
     def success(self) -> None:
         """Count a success; a round of them opens the gate by one."""

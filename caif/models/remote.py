@@ -16,7 +16,7 @@ from typing import Any, Protocol, runtime_checkable
 from caif.config import Exec
 from caif.hookspecs import Answer, Model, Params, Question, Request
 from caif.models.account import Account
-from caif.models.pace import Gauge, Pace
+from caif.models.pace import Gate, Gauge, Pace
 from caif.models.replies import read_message
 from caif.models.rounds import Call, Done, Round, Row, Server
 
@@ -32,7 +32,8 @@ class AsyncScorer(Protocol):
 
 def server(model: Model, settings: Exec, account: Account, ends: float) -> Server:
     """Return the model's server as one stage asks it, until a moment of the monotonic clock."""
-    return Server(model, settings, account, ends, Pace(settings.requests_per_minute, settings.tokens_per_minute), Gauge())
+    pace = Pace(settings.requests_per_minute, settings.tokens_per_minute)
+    return Server(model, settings, account, ends, Gate(settings.concurrency), pace, Gauge())
 
 
 def ask(server: Server, rows: Sequence[Row], params: Params, done: Done) -> Iterator[list[int]]:

@@ -49,18 +49,20 @@ class Server:
     settings: Exec
     account: Account
     ends: float
+    gate: Gate
     pace: Pace
     gauge: Gauge
 
 
 class Round:
-    """Rows that are asked together, over one gate."""
+    """Rows that are asked together. How many the server bears at once is remembered from one round to the next."""
 
     def __init__(self, server: Server, call: Call, done: Done) -> None:
         self.server, self.call, self.done, self.settings = server, call, done, server.settings
-        self.gate = Gate(self.settings.concurrency)
+        self.gate = server.gate
+        self.gate.alive = time.monotonic()  # what lies between two rounds is not the server's silence
         self.finished: list[int] = []
-        self.arrived: list[tuple[int, Answer, asyncio.Future[None]]] = []
+        self.arrived: list[tuple[int, Answer]] = []
         self.halt: Halt | None = None
 
     def run(self, rows: Sequence[Row]) -> Iterator[list[int]]:
@@ -81,50 +83,60 @@ class Round:
 
     async def _all(self, rows: Sequence[Row]) -> None:
         """Let as many workers as may be in flight take rows from one pile; the first error stops them all."""
-        pile, count = iter(rows), min(len(rows), self.settings.concurrency)
-        workers = [asyncio.create_task(self._work(pile)) for _ in range(count)]
+        self.pile, self.left = iter(rows), len(rows)
         try:
-            await asyncio.gather(*workers)
-        finally:
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
+            async with asyncio.TaskGroup() as self.workers:
+                self._hire()
+        except BaseExceptionGroup as several:
+            raise several.exceptions[0] from None
         if self.halt is not None:
             raise self.halt
 
-    async def _work(self, pile: Iterator[Row]) -> None:
-        for row, item in pile:
-            async with self.gate:
+    def _hire(self) -> None:
+        """Have a worker in every free place, as long as there are rows for them."""
+        for _ in range(min(self.gate.free, self.left)):
+            self.gate.flying += 1
+            self.workers.create_task(self._work())
+
+    async def _work(self) -> None:
+        try:
+            for row, item in self.pile:
+                self.left -= 1
                 if self.halt is not None:
                     return
-                try:
-                    answer = await self._patiently(item)
-                except Halt as halt:
-                    self.halt = halt
-                    return
+                answer = await self._patiently(item)
                 await self._keep(row, answer)
+                self._hire()
+                if self.gate.free < 0:
+                    return
+        except Halt as halt:
+            self.halt = halt
+        finally:
+            self.gate.flying -= 1
 
     async def _keep(self, row: int, answer: Answer) -> None:
-        """Keep the answer before the next row is taken. Answers that arrive at one time are kept at once."""
-        loop = asyncio.get_running_loop()
-        kept: asyncio.Future[None] = loop.create_future()
-        if not self.arrived:
-            loop.call_soon(self._keep_all)
-        self.arrived.append((row, answer, kept))
-        await kept
+        """Keep the answer before the next row is taken. Answers that arrive at one time are kept at once.
 
-    def _keep_all(self) -> None:
+        All who wait share one future, which ends for all where one of them is cancelled: only all of them ever are.
+        """
+        if not self.arrived:
+            loop = asyncio.get_running_loop()
+            self.kept: asyncio.Future[None] = loop.create_future()
+            loop.call_soon(self._keep_all, self.kept)
+        self.arrived.append((row, answer))
+        await self.kept
+
+    def _keep_all(self, kept: "asyncio.Future[None]") -> None:
         arrived, self.arrived = self.arrived, []
         failure: Exception | None = None
         try:
-            self.done([(row, answer) for row, answer, _ in arrived])
-            self.finished += [row for row, *_ in arrived]
+            self.done(arrived)
+            self.finished += [row for row, _ in arrived]
         except Exception as error:  # noqa: BLE001 - for those who wait: the disk may be full
             failure = error
-        for _, _, kept in arrived:
-            if kept.done():  # its worker was stopped while it waited
-                continue
-            kept.set_exception(failure) if failure else kept.set_result(None)
+        if kept.done():  # the workers were stopped while they waited
+            return
+        kept.set_exception(failure) if failure else kept.set_result(None)
 
     async def _patiently(self, item: Any) -> Answer:
         """Ask until there is an answer. Being pushed back is the server's state, not the row's fault, and is no try."""
