@@ -85,7 +85,7 @@ def test_both_sides_of_a_comparison_add_up_to_one(
     assert forth.p_a is not None
     assert back.p_a is not None
     assert forth.p_a + back.p_a == pytest.approx(1, abs=1e-6)
-    assert list(preference(forth)) == list(preference(back))
+    assert [row.id for row in preference(forth)] == [row.id for row in preference(back)]
     assert clamp is None or 1 - clamp - 1e-12 <= forth.p_a <= clamp + 1e-12
     assert forth.method == method
 
