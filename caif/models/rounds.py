@@ -61,6 +61,7 @@ class Round:
         self.server, self.call, self.done, self.settings = server, call, done, server.settings
         self.gate = server.gate
         self.gate.alive = time.monotonic()  # what lies between two rounds is not the server's silence
+        self.gate.flying = 0  # a worker that was stopped before it began has given no place back
         self.finished: list[int] = []
         self.arrived: list[tuple[int, Answer]] = []
         self.halt: Halt | None = None

@@ -14,6 +14,7 @@ import pytest
 from stub import Reply, ask, engine, failed, model, said, score, serving, text_of
 
 from caif.errors import STOPPED, CaifError
+from caif.hookspecs import Answer, Model, Question
 from caif.models import caif_chat_models, openai
 
 SOON = 30
@@ -253,3 +254,39 @@ def test_a_run_killed_while_it_asks_pays_again_only_for_what_was_in_flight(tmp_p
     assert kills >= 2
     assert [a.text for a in answers] == [f"echo q{n}" for n in range(60)]
     assert len(stub.calls) <= 60 + 4 * kills
+
+
+@pytest.mark.parametrize("ticks", range(5))
+def test_a_round_that_was_stopped_leaves_every_place_to_the_next_one(tmp_path: Path, ticks: int) -> None:
+    """An audit goes on with another method where one raises; a worker hired just then never began and held its place."""
+
+    class Opening:
+        """Raises in its first row some ticks after the gate has opened; then pushes every row back until it is narrow."""
+
+        def __init__(self) -> None:
+            self.tries: dict[str, int] = {}
+
+        async def ascore(self, question: Question) -> Answer:
+            text = question.messages[-1]["content"]
+            self.tries[text] = self.tries.get(text, 0) + 1
+            if text == "wrong":
+                while gate.allowed < 5:
+                    await asyncio.sleep(0)
+                for _ in range(ticks):
+                    await asyncio.sleep(0)
+                raise CaifError("no log-probabilities")
+            if text.startswith("later") and self.tries[text] <= 8:
+                await asyncio.sleep(0.001)
+                raise Busy
+            return Answer(text, "stop", logprobs=(-1.0, -1.0))
+
+    class Busy(Exception):
+        status_code = 429
+
+    judge: Any = Opening()
+    asker, opening = engine(tmp_path, backoff=0.0001), Model("plugin:m", judge, judge)
+    gate = asker._server(opening).gate
+    with pytest.raises(CaifError, match="no log-probabilities"):
+        score(asker, opening, "wrong", *MANY)
+    later = [f"later {n}" for n in range(8)]
+    assert [answer.text for answer in score(asker, opening, *later)] == later
