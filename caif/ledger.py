@@ -118,8 +118,9 @@ class Ledger:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            what, remedy = f"{self.file}: the ledger cannot be used: {error}", "free space, or move the file away"
-            raise CaifError(what, remedy, code=STOPPED) from None
+            held = "locked" in str(error)
+            remedy = "another program holds it: end that, and run again" if held else "free space, or move the file away"
+            raise CaifError(f"{self.file}: the ledger cannot be used: {error}", remedy, code=STOPPED) from None
         except (LookupError, TypeError, json.JSONDecodeError, UnicodeDecodeError):  # bytes within a page are unguarded
             raise CaifError(f"{self.file}: the ledger is damaged", "move the file away", code=STOPPED) from None
 

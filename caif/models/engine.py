@@ -125,8 +125,9 @@ class Engine:
 
         def run_each(rows: Sequence[int], done: Done) -> Iterable[list[int]]:
             def checked(answers: Sequence[tuple[int, Answer]]) -> None:
+                # What is whole is kept before one that is not ends the stage: it is paid for.
+                done([(row, answer) for row, answer in answers if answer.failed or _fits(questions[row], answer)])
                 _complete(model, [questions[row] for row, _ in answers], [answer for _, answer in answers])
-                done(answers)
 
             return remote.score(server, [(i, questions[i]) for i in rows], checked)
 
@@ -221,10 +222,14 @@ class Engine:
 def _complete(model: Model, questions: Sequence[Question], answers: Sequence[Answer]) -> list[Answer]:
     """Return the answers of a scorer if each has one number a choice, or is a failure."""
     for question, answer in zip(questions, answers, strict=True):
-        if not answer.failed and len(answer.logprobs) != len(question.choices):
+        if not answer.failed and not _fits(question, answer):
             gave, wanted = len(answer.logprobs), len(question.choices)
             raise CaifError(f"{model.id} gave {gave} log-probabilities for {wanted} choices", "mend its score method")
     return list(answers)
+
+
+def _fits(question: Question, answer: Answer) -> bool:
+    return len(answer.logprobs) == len(question.choices)
 
 
 def _wanted(question: Question) -> list[object]:

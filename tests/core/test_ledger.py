@@ -197,3 +197,16 @@ def test_after_a_failed_write_the_ledger_can_be_written_again(file: Path) -> Non
     blocker.execute("rollback")
     ledger.put({"k": ANSWER}, "m", "s")
     assert Ledger(file).get(["k"]) == {"k": ANSWER}
+
+
+def test_a_ledger_that_another_program_holds_is_not_to_be_moved(file: Path) -> None:
+    """It has paid answers: the remedy names the other program."""
+    ledger = Ledger(file)
+    ledger._db.execute("pragma busy_timeout=10")
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("begin immediate")
+    with pytest.raises(CaifError, match="another program holds it"):
+        ledger.put({"k": ANSWER}, "m", "s")
+    other.close()
+    ledger.put({"k": ANSWER}, "m", "s")
+    assert set(ledger.get(["k"])) == {"k"}

@@ -290,3 +290,27 @@ def test_a_round_that_was_stopped_leaves_every_place_to_the_next_one(tmp_path: P
         score(asker, opening, "wrong", *MANY)
     later = [f"later {n}" for n in range(8)]
     assert [answer.text for answer in score(asker, opening, *later)] == later
+
+
+def test_answers_beside_a_malformed_one_are_kept(tmp_path: Path) -> None:
+    """They are paid for: the plugin's mistake ends the stage, and the next try asks for what is missing alone."""
+
+    class Once:
+        def __init__(self, wrong: str) -> None:
+            self.wrong, self.asked = wrong, list[str]()
+
+        async def ascore(self, question: Question) -> Answer:
+            text = question.messages[-1]["content"]
+            self.asked.append(text)
+            return Answer(text, "stop", logprobs=(-1.0,) if text == self.wrong else (-1.0, -1.0))
+
+    texts = [f"q{n}" for n in range(4)]
+    first, mended = Once("q2"), Once("")
+    for judge in (first, mended):
+        opening: Any = Model("plugin:m", judge, judge)  # type: ignore[arg-type]
+        if judge is first:
+            with pytest.raises(CaifError, match="gave 1 log-probabilities for 2 choices"):
+                score(engine(tmp_path), opening, *texts)
+        else:
+            assert [answer.text for answer in score(engine(tmp_path), opening, *texts)] == texts
+    assert mended.asked == ["q2"]
