@@ -11,8 +11,9 @@ import functools
 import random
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Thread
 from typing import Any, NamedTuple
 
 from caif.config import Exec
@@ -28,7 +29,6 @@ Done = Callable[[Sequence[tuple[int, Answer]]], None]
 """Takes the answers that have arrived, each with its row's number; when it returns they are kept."""
 LONGEST_BACKOFF = 5
 """After so many doublings the pause between two tries of a row stays as long as it is."""
-THREADS = 256
 TELL_EVERY = 0.5
 DRAIN = 3.0
 """Seconds that calls in flight have to land after Ctrl-C; what they bring is paid for."""
@@ -204,11 +204,32 @@ def _priced(answer: Answer, tokens_in: float) -> Answer:
     return answer._replace(tokens_in=round(tokens_in), tokens_out=max(1, round(len(answer.text) / CHARACTERS)))
 
 
+class Aside(ThreadPoolExecutor):
+    """A thread for each call of a client that blocks. As many as are in flight, and none that the program's end waits for.
+
+    A pool's threads are joined when Python ends, so one call that never returns would keep a run that has long told its error.
+    """
+
+    def submit(self, work: Callable[..., Any], /, *given: Any, **named: Any) -> Future[Any]:
+        """Begin the call."""
+        future: Future[Any] = Future()
+
+        def run() -> None:
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(work(*given, **named))
+                except BaseException as error:  # noqa: BLE001 - for who waits
+                    future.set_exception(error)
+
+        Thread(target=run, daemon=True).start()
+        return future
+
+
 @functools.cache
 def _runner() -> asyncio.Runner:
     """Return the one event loop: clients keep connections open that belong to the loop they were opened in."""
     runner = asyncio.Runner()
-    runner.get_loop().set_default_executor(ThreadPoolExecutor(THREADS))  # for clients that block; grown as needed
+    runner.get_loop().set_default_executor(Aside())  # for clients that block
     atexit.register(runner.close)
     return runner
 

@@ -314,3 +314,23 @@ def test_answers_beside_a_malformed_one_are_kept(tmp_path: Path) -> None:
         else:
             assert [answer.text for answer in score(engine(tmp_path), opening, *texts)] == texts
     assert mended.asked == ["q2"]
+
+
+def test_a_call_that_never_returns_does_not_keep_the_program(tmp_path: Path) -> None:
+    """Its row has failed when its time is over; the thread it blocks is left behind when the program ends."""
+    script = tmp_path / "hangs.py"
+    script.write_text(f"""
+import sys, time
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from pathlib import Path
+from stub import engine, score
+from caif.hookspecs import Model
+class Never:
+    def score(self, questions):
+        time.sleep(600)
+judge = Never()
+(answer,) = score(engine(Path({str(tmp_path)!r}), timeout=0.2, retries=0, max_failures=1.0), Model("plugin:m", judge, judge), "q")
+print(answer.finish)
+""")
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=2 * SOON, check=False)
+    assert (done.stdout.strip(), done.returncode) == ("error", 0), done.stderr
