@@ -1,6 +1,7 @@
 """All the page says, as plain data: artifacts go in, a table of numbers and texts comes out, nothing is rendered."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from caif.report.cautions import cautions
@@ -15,9 +16,6 @@ from caif.report.rewards import reward_numbers
 from caif.report.sources import source_rows
 from caif.report.stages import flow, models, settings, unused
 from caif.report.training import rl_numbers
-
-_EMPTY: dict[str, Any] = {"examples": [], "detail": ""}
-"""What may quote the data, by its key: examples of a kind, and details of rows that could not be used."""
 
 
 def numbers(made: Made, title: str = "", examples: int = 12) -> dict[str, Any]:
@@ -58,11 +56,19 @@ def _constitution(made: Made) -> dict[str, Any] | None:
     }
 
 
-def wordless(value: Any) -> Any:
+def wordless(table: dict[str, Any]) -> dict[str, Any]:
     """Return the same without any text of the data: for a page that leaves the house."""
-    if isinstance(value, dict):
-        return {key: _EMPTY[key] if key in _EMPTY else wordless(item) for key, item in value.items()}
-    return [wordless(item) for item in value] if isinstance(value, (list, tuple)) else value
+    unused = [entry | {"rows": [row | {"detail": ""} for row in entry["rows"]]} for entry in table["unused"]]
+    coverage, raters = table["coverage"], table["raters"]
+    if coverage:
+        coverage = coverage | {side: _bare(coverage[side]) for side in ("label", "ask")}
+    if raters:
+        raters = raters | {"principles": [one | {"kinds": _bare(one["kinds"])} for one in raters["principles"]]}
+    return table | {"unused": unused, "coverage": coverage, "raters": raters}
+
+
+def _bare(groups: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [group | {"examples": []} for group in groups]
 
 
 def plain(value: Any) -> Any:

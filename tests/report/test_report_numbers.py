@@ -10,7 +10,7 @@ from made_up_metrics import JUDGE
 from caif.report.cautions import cautions
 from caif.report.chains import Index
 from caif.report.gather import Made, gather
-from caif.report.numbers import numbers
+from caif.report.numbers import numbers, wordless
 from caif.report.page import page
 from caif.report.training import series
 from caif.store import Artifact
@@ -182,6 +182,9 @@ def test_without_examples_the_page_holds_no_text_of_the_data(made: Made) -> None
     assert len(quoted) > 10
     assert not [text for text in quoted if json.dumps(text)[1:-1] in bare]
     assert numbers(made, examples=0)["summary"] == numbers(made)["summary"]
+    named = {"objectives": {"detail": "Says much.", "examples": "Shows."}}  # no text of the data, whatever they are called
+    table = {"constitution": named, "unused": [], "coverage": None, "raters": None}
+    assert wordless(table) == table
 
 
 def test_three_wins_of_three_are_not_called_certain(table: dict[str, Any]) -> None:
