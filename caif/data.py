@@ -163,9 +163,11 @@ class Judgement(Row):
     tokens_in: int = 0
     tokens_out: int = 0
     price: Weight | None = None
+    at: float | None = None
+    """When the last of the judge's answers was given, in seconds since 1970 UTC, as the ledger says; None if all failed."""
     law: str = ""
     """The digest of the principle as it read then."""
-    apart = frozenset({"tokens_in", "tokens_out", "price", "law"})
+    apart = frozenset({"tokens_in", "tokens_out", "price", "at", "law"})
 
     @model_validator(mode="after")
     def _failures_carry_nothing(self) -> Self:

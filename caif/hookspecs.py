@@ -84,6 +84,8 @@ class Answer(NamedTuple):
     tokens_in: int = 0
     tokens_out: int = 0
     detail: str = ""
+    at: float | None = None
+    """When it was given, in seconds since 1970 UTC: the ledger writes it down, and says the same ever after."""
 
     @property
     def failed(self) -> bool:

@@ -33,6 +33,10 @@ _PAUSE = 600.0
 """Seconds between two answers after which a stage was not at work: what lies between is not its time."""
 
 
+_EARLIEST = 1.7e9
+"""No answer is older than caif: an earlier time is what a truncated page reads as."""
+
+
 class Spent(NamedTuple):
     """What a stage or a model has cost so far."""
 
@@ -71,12 +75,15 @@ class Ledger:
             some = keys[start : start + 500]
             marks = ",".join("?" * len(some))
             with self._errors_told():
-                rows = self._db.execute(f"select key, answer from answers where key in ({marks})", some)
-                found |= {key: _decode(text) for key, text in rows}
+                rows = self._db.execute(f"select key, answer, at from answers where key in ({marks})", some)
+                found |= {key: _decode(text, at) for key, text, at in rows}
         return found
 
-    def put(self, answers: Mapping[str, Answer], model: str, stage: str, run: str = "") -> None:
-        """Store answers, all of them or none. When this returns they survive a power cut. `run` is who paid for them."""
+    def put(self, answers: Mapping[str, Answer], model: str, stage: str, run: str = "") -> dict[str, Answer]:
+        """Store answers, all of them or none, and return them with their time. When this returns they survive a power cut.
+
+        `run` is who paid for them.
+        """
         if failed := [answer for answer in answers.values() if answer.finish == "error"]:
             raise ValueError(f"a failure is no answer and is not kept: {failed[0].detail}")
         now = time.time()
@@ -87,6 +94,7 @@ class Ledger:
         with self._errors_told(), self._db:
             self._db.execute("begin immediate")
             self._db.executemany("insert or ignore into answers values (?,?,?,?,?,?,?,?)", rows)
+        return {key: answer._replace(at=now) for key, answer in answers.items()}
 
     def spent(self, run: str = "") -> dict[str, Spent]:
         """Return calls and tokens by stage, of one run or of all."""
@@ -130,9 +138,13 @@ class Ledger:
 
 
 def _encode(answer: Answer) -> str:
-    return json.dumps(answer._asdict(), ensure_ascii=True)
+    fields = answer._asdict()
+    del fields["at"]  # a column of its own
+    return json.dumps(fields, ensure_ascii=True)
 
 
-def _decode(text: str) -> Answer:
+def _decode(text: str, at: float) -> Answer:
+    if at < _EARLIEST:
+        raise LookupError(f"{at} is no time of an answer")
     fields = json.loads(text)
-    return Answer(**fields | {"logprobs": tuple(fields["logprobs"])})
+    return Answer(**fields | {"logprobs": tuple(fields["logprobs"]), "at": at})

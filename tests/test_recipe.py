@@ -1,7 +1,9 @@
 """The whole way on a tiny random model: every stage real, run twice."""
 
 import socket
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -74,12 +76,16 @@ def test_a_changed_labeler_keeps_everything_before_it(done: tuple[Path, Run]) ->
 
 
 def test_the_same_seed_gives_the_same_bytes(done: tuple[Path, Run], tmp_path: Path) -> None:
-    """Promise P6: another run from nothing, same seed, gives byte-identical tables."""
+    """Promise P6: another run with the same ledger and seed gives byte-identical tables."""
     file, first = done
+    (tmp_path / "home").mkdir()
+    with closing(sqlite3.connect(first.home / "ledger.db")) as ledger:
+        ledger.execute("vacuum into ?", [str(tmp_path / "home" / "ledger.db")])
     again = new_run(file, tmp_path / "home")
     constitutional(again)
     mine, theirs = tables(first.home), tables(again.home)
     assert mine.keys() >= theirs.keys()
+    assert again.ledger.spent() == first.ledger.spent(), "nothing is asked anew"
     assert [name for name in theirs if theirs[name] != mine[name]] == []
 
 
@@ -89,6 +95,9 @@ def test_each_label_leads_back_to_its_principle_and_judgement(done: tuple[Path, 
     behind = {(j.comparison.prompt.id, j.principle): j for j in labels.rows(Judgement)}
     for row in labels.rows(Preference):
         judgement = behind[row.prompt.id, row.principle]
+        assert row.origin.raw == f"judgement {judgement.id}"
+        assert row.origin.at == judgement.at
+        assert judgement.at is not None
         assert judgement.p_a is not None
         assert row.probability == max(judgement.p_a, 1 - judgement.p_a)
 

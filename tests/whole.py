@@ -2,6 +2,9 @@
 
 import json
 from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
 
 from caif.testing import tiny_model
 
@@ -91,5 +94,16 @@ def run_file(folder: Path) -> Path:
 
 
 def tables(home: Path) -> dict[str, bytes]:
-    """Return every table of every artifact by its path inside the store: what two equal runs must share to the byte."""
+    """Return every table of every artifact by its path inside the store: with one ledger, equal runs share it to the byte."""
     return {str(f.relative_to(home)): f.read_bytes() for f in sorted((home / "store").rglob("*.parquet"))}
+
+
+def timeless(home: Path) -> dict[str, Any]:
+    """Return the rows of every table without when answers were given: what equal runs share that asked at other times."""
+    return {name: _without(pq.read_table(home / name).to_pylist()) for name in tables(home)}
+
+
+def _without(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without(inner) for name, inner in value.items() if name != "at"}
+    return [_without(inner) for inner in value] if isinstance(value, list) else value

@@ -58,7 +58,7 @@ def judgement(bench: Bench, c: Comparison, p: Principle, source: str, outcome: O
         "comparison": c, "principle": p.id, "objective": p.objective, "judge": bench.model.id, "source": source,
         "method": bench.method, "said": tuple(text for r in readings for text in r.said),
         "suspected_injection": bool(suspicious(c.a) or suspicious(c.b)),
-        "law": _law(p), **(cost := spent(readings)), "price": bench.model.price(**cost),
+        "law": _law(p), **(cost := spent(readings)), "price": bench.model.price(cost["tokens_in"], cost["tokens_out"]),
     }  # fmt: skip
     for reading in readings:
         if reading.verdict is not None:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, TypedDict, get_args
 
 from caif.data import Verdict
 from caif.errors import CaifError
@@ -73,15 +73,28 @@ class Reading(NamedTuple):
     said: tuple[str, ...] = ()
     tokens_in: int = 0
     tokens_out: int = 0
+    at: float | None = None
 
     def paid(self, answers: Iterable[Answer]) -> "Reading":
-        """Return the reading with what these answers cost added to it."""
+        """Return the reading with what these answers cost added to it, and when the last of them was given."""
         return self._replace(**spent([self, *answers]))
 
 
-def spent(parts: Sequence[Answer | Reading]) -> dict[str, int]:
+class Spent(TypedDict):
+    """What answers cost together, and when the last of them was given."""
+
+    tokens_in: int
+    tokens_out: int
+    at: float | None
+
+
+def spent(parts: Sequence[Answer | Reading]) -> Spent:
     """Return what all these cost together, as the fields that hold it."""
-    return {"tokens_in": sum(part.tokens_in for part in parts), "tokens_out": sum(part.tokens_out for part in parts)}
+    into, out, at = 0, 0, None
+    for part in parts:
+        into, out = into + part.tokens_in, out + part.tokens_out
+        at = part.at if at is None or (part.at is not None and part.at > at) else at
+    return {"tokens_in": into, "tokens_out": out, "at": at}
 
 
 Outcome = tuple[Reading, Reading | None]

@@ -158,8 +158,8 @@ class Engine:
                         held = self._hold(model, [items[i] for i in missing], tokens_out)
                     fresh = run(missing)
                     failed |= {key: answer for key, answer in fresh.items() if answer.finish == "error"}
-                    known |= (answered := {key: answer for key, answer in fresh.items() if key not in failed})
-                    self.ledger.put(answered, model.id, self.stage, self.account.run)
+                    answered = {key: answer for key, answer in fresh.items() if key not in failed}
+                    known |= self.ledger.put(answered, model.id, self.stage, self.account.run)
                     self.account.settle(held, model.id, *answered.values())
         self._refuse_too_many(model, keys, failed)
         return [known.get(key) or failed[key] for key in keys]
@@ -194,8 +194,7 @@ class Engine:
             # A refusal or a filter is what the model says; an error says nothing and is asked again another time.
             good = {keys[row]: answer for row, answer in answers if answer.finish != "error"}
             if good:
-                self.ledger.put(good, model.id, self.stage, self.account.run)
-                known.update(good)
+                known.update(self.ledger.put(good, model.id, self.stage, self.account.run))
             failed.update((keys[row], answer) for row, answer in answers if answer.finish == "error")
             if failed and len(known) == before:  # not one row is answered: a request that is always wrong, or nobody there
                 self._refuse_too_many(model, keys, failed)

@@ -15,8 +15,9 @@ from caif.config import Count, ModelSpec, Weight
 from caif.constitution import Principle
 from caif.data import Comparison, Judgement, Origin, Preference, Prompt, Rejected
 from caif.errors import CaifError
-from caif.hookspecs import Answer, Feedback, FeedbackContext, FeedbackSource, Params, Request
+from caif.hookspecs import Answer, Feedback, FeedbackContext, FeedbackSource, Model, Params, Request
 from caif.judge import Bench, Method, judge_all
+from caif.judge.bench import spent
 from caif.judge.watch import Selftest, Watch
 
 Pair = tuple[Prompt, Principle]
@@ -50,30 +51,39 @@ def contrast(
         talks = [prompt.under(principle.instruct) for prompt, principle in pairs]
         talks += [prompt.under(principle.oppose) for prompt, principle in pairs]
         requests = [Request(prompt.id, talk) for (prompt, _), talk in zip(pairs * 2, talks, strict=True)]
-        answers = context.ask(context.model(model), requests, Params(temperature, max_tokens))
+        author = context.model(model)
+        answers = context.ask(author, requests, Params(temperature, max_tokens))
         made: list[tuple[Comparison, Principle]] = []
+        origins: list[Origin] = []
         for (prompt, principle), good, bad in zip(pairs, answers[: len(pairs)], answers[len(pairs) :], strict=True):
             if why := _unusable(good, bad):
                 yield Rejected(where=prompt.id, reason=why)
             else:
                 made.append((Comparison(prompt=prompt, a=good.text, b=bad.text), principle))
+                origins.append(_origin(author, principle, [good, bad]))
         checks: Sequence[Judgement | None] = [None] * len(made)
         if judge is not None:
             bench = Bench(context.model(judge), context.ask, context.score, method)
             yield from Watch(bench, law, context.source, context.seed, selftest).before()
             checks = judge_all(bench, made, context.source)
             yield from (check for check in checks if check is not None)
-        for (comparison, principle), check in zip(made, checks, strict=True):
+        for (comparison, principle), origin, check in zip(made, origins, checks, strict=True):
             if verify and (why := _unconfirmed(check)):
                 yield Rejected(where=comparison.id, reason=why, detail=principle.id)
                 continue
             yield Preference(
                 prompt=comparison.prompt, chosen=comparison.a, rejected=comparison.b, probability=probability,
                 objective=principle.objective, principle=principle.id, source=context.source, rater="construction",
-                origin=Origin(law=principle.digest),
+                origin=origin,
             )  # fmt: skip
 
     return source
+
+
+def _origin(author: Model, principle: Principle, answers: Sequence[Answer]) -> Origin:
+    """Return how a pair came about: by which wording, when, and for what."""
+    cost = spent(answers)
+    return Origin(law=principle.digest, **cost, price=author.price(cost["tokens_in"], cost["tokens_out"]))
 
 
 def _unusable(good: Answer, bad: Answer) -> str:

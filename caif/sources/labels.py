@@ -35,12 +35,13 @@ def preference(judgement: Judgement, weight: float = 1.0) -> Iterator[Preference
 
 
 def origin(judgement: Judgement) -> Origin:
-    """Return how a label came about: by which judgement, under which wording of the principle, in which order, for what.
+    """Return how a label came about: by which judgement, when, under which wording of the principle, in which order, for what.
 
-    No time is kept: the ledger has it, may have known the answer for long, and the same ledger gives the same rows.
+    Its time is that of the answers, by the ledger: not when they were read again, so the same ledger gives the same rows.
     """
     return Origin(
         raw=f"judgement {judgement.id}",
+        at=judgement.at,
         law=judgement.law,
         order="" if judgement.logit_ba is None else "both",
         tokens_in=judgement.tokens_in,

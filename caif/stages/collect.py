@@ -94,7 +94,7 @@ def collect(
     return {}
 
 
-collect.version = 6
+collect.version = 7
 
 
 def _kept(work: Work, source: str, rows: Iterable[Feedback]) -> Said:

@@ -55,7 +55,12 @@ def requests(count: int, samples: int = 1) -> list[Request]:
 
 
 def ask(engine: Engine, chat: Any, asked: Sequence[Request], params: Params = Params()) -> list[Answer]:  # noqa: B008 - immutable
-    return engine.ask(model(chat), asked, params)
+    return timeless(engine.ask(model(chat), asked, params))
+
+
+def timeless(answers: Sequence[Answer]) -> list[Answer]:
+    """Return the answers without when they were given."""
+    return [answer._replace(at=None) for answer in answers]
 
 
 @pytest.mark.parametrize("stop_at", range(5))
@@ -119,7 +124,8 @@ def ask_on(engine: Engine, chat: Any, count: int) -> tuple[list[Answer], list[An
         more = [{"role": "assistant", "content": answer.text}, {"role": "user", "content": "And?"}]
         return asked[n]._replace(messages=[*asked[n].messages, *more]) if n % 5 else None
 
-    return engine.ask_on(model(chat), asked, Params(), then, Params(max_tokens=9))
+    first, second = engine.ask_on(model(chat), asked, Params(), then, Params(max_tokens=9))
+    return timeless(first), [answer and answer._replace(at=None) for answer in second]
 
 
 def test_a_second_turn_follows_its_first_batch_by_batch(tmp_path: Path) -> None:

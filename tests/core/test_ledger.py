@@ -40,9 +40,9 @@ def filled(file: Path, count: int = 200) -> dict[str, Answer]:
     """Write a ledger that fills some pages, close it, and return what it holds."""
     answers = {f"key-{n}": Answer(f"answer {n} " * 20, "stop") for n in range(count)}
     ledger = Ledger(file)
-    ledger.put(answers, "m", "s")
+    kept = ledger.put(answers, "m", "s")
     ledger.close()
-    return answers
+    return kept
 
 
 @given(st.text(), st.lists(st.floats(allow_nan=False), max_size=3), st.integers(0, 10**9))
@@ -53,8 +53,11 @@ def test_an_answer_comes_back_as_it_went_in(
     """Text, numbers to the last bit, infinities, NUL and lone surrogates."""
     ledger = Ledger(tmp_path_factory.mktemp("ledger") / "ledger.db")
     answers = {"a": Answer(text, "stop", tuple(logprobs), tokens, 0, text), "b": Answer("\ud800\0", "refused")}
-    ledger.put(answers, "m", "s")
-    assert ledger.get(["a", "b", "c"]) == answers
+    before = time.time()
+    kept = ledger.put(answers, "m", "s")
+    assert ledger.get(["a", "b", "c"]) == kept
+    assert {key: answer._replace(at=None) for key, answer in kept.items()} == answers
+    assert all(before <= (answer.at or 0) <= time.time() for answer in kept.values())
     ledger.close()
 
 
@@ -67,9 +70,9 @@ def test_answers_are_there_for_the_next_process(file: Path) -> None:
 def test_the_first_answer_stays(file: Path) -> None:
     """A key has one answer for ever: what was used once is what a resumed run uses."""
     ledger = Ledger(file)
-    ledger.put({"k": ANSWER}, "m", "s")
+    first = ledger.put({"k": ANSWER}, "m", "s")
     ledger.put({"k": ANSWER._replace(text="another")}, "m", "s")
-    assert ledger.get(["k"]) == {"k": ANSWER}
+    assert ledger.get(["k"]) == first
 
 
 def test_a_failure_is_never_stored_nor_what_came_with_it(file: Path) -> None:
@@ -195,8 +198,8 @@ def test_after_a_failed_write_the_ledger_can_be_written_again(file: Path) -> Non
         ledger.put({"k": ANSWER}, "m", "s")
     assert caught.value.code == STOPPED
     blocker.execute("rollback")
-    ledger.put({"k": ANSWER}, "m", "s")
-    assert Ledger(file).get(["k"]) == {"k": ANSWER}
+    kept = ledger.put({"k": ANSWER}, "m", "s")
+    assert Ledger(file).get(["k"]) == kept
 
 
 def test_a_ledger_that_another_program_holds_is_not_to_be_moved(file: Path) -> None:

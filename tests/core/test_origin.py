@@ -19,16 +19,17 @@ from caif.sources.refusal import refusal
 
 R = TypeVar("R", Preference, Judgement)
 
+NOON = 1.8e9
 SAMPLES = [Completion(prompt=PROMPT, text=text, model="m", sample=n) for n, text in enumerate(("Water.", "Stone."))]
 
 
 def judge(questions: Sequence[Question]) -> list[Answer]:
-    """Someone's judge, at 100 tokens in and 2 out a question: it prefers water, wherever it stands."""
+    """Someone's judge, at 100 tokens in, 2 out and a second a question: it prefers water, wherever it stands."""
     answers = []
-    for question in questions:
+    for n, question in enumerate(questions):
         shown = str(question.messages[-1]["content"])
         first = shown.index("Water") < shown.index("Stone")
-        answers.append(Answer("", "stop", (-0.2, -1.7) if first else (-1.7, -0.2), tokens_in=100, tokens_out=2))
+        answers.append(Answer("", "stop", (-0.2, -1.7) if first else (-1.7, -0.2), tokens_in=100, tokens_out=2, at=NOON + n))
     return answers
 
 
@@ -46,13 +47,16 @@ def said(kind: type[R], law: Constitution = LAW, **price: float) -> R:
     return row
 
 
-def test_a_judges_label_names_its_law_its_order_and_its_price() -> None:
-    """Two questions of 102 tokens, at 10 and 30 a million; without a price in the run file there is none, not 0."""
+def test_a_judges_label_names_its_law_its_order_its_price_and_its_time() -> None:
+    """Two questions of 102 tokens, at 10 and 30 a million; without a price in the run file there is none, not 0.
+
+    The time is that of the later answer.
+    """
     row = labelled(price_in=10.0, price_out=30.0)
     law = LAW.principle(row.principle).digest
     found = said(Judgement, price_in=10.0, price_out=30.0)
     assert row.origin == Origin(
-        raw=f"judgement {found.id}", law=law, order="both", tokens_in=200, tokens_out=4, price=2120 / 1e6
+        raw=f"judgement {found.id}", at=NOON + 1, law=law, order="both", tokens_in=200, tokens_out=4, price=2120 / 1e6
     )
     assert found.logit_ab and found.comparison.prompt == row.prompt
     assert labelled().origin.price is None
@@ -79,13 +83,13 @@ def test_one_answer_at_a_time_knows_no_order() -> None:
 
 
 def test_labels_by_construction_name_the_law_too() -> None:
-    """The principle that an answer was sampled under, or that a refusal serves."""
+    """The principle that an answer was sampled under, or that a refusal serves; a pair that was written has its time and cost."""
     texts = iter(["Water.", "Stone."])
     made = contrast(model=FAKE)(
-        context(ask=lambda requests: [Answer(next(texts), "stop") for _ in requests], prompts=[PROMPT])
+        context(ask=lambda requests: [Answer(next(texts), "stop", tokens_in=9, tokens_out=4, at=NOON) for _ in requests], prompts=[PROMPT])
     )
     (row,) = [row for row in made if isinstance(row, Preference)]
-    assert row.origin == Origin(law=LAW.principle(row.principle).digest)
+    assert row.origin == Origin(law=LAW.principle(row.principle).digest, at=NOON, tokens_in=18, tokens_out=8)
     safe = [Completion(prompt=Prompt.of("Hi?", tags=("safe",)), text="Hello.", model="m")]
     (row,) = [row for row in refusal(share=0.0)(context(samples=safe)) if isinstance(row, Preference)]
     assert row.origin == Origin(law=LAW.principle(row.principle).digest)
