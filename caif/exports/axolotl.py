@@ -40,7 +40,7 @@ AXOLOTL = Format(
     name="axolotl",
     pair=pair,
     beside=settings,
-    load="Put the lines of `axolotl.yaml` into your configuration; its paths are from this folder.",
+    load=(("", "Put the lines of `axolotl.yaml` into your configuration; its paths are from this folder."),),
     lost="axolotl takes every pair as certain and of weight 1; `probability` and `weight` stand beside them. "
     "It has no form for thumbs in a conversation of several turns, so thumbs are left out.",
 )

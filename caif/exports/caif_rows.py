@@ -31,6 +31,9 @@ CAIF = Format(
     pair=pair,
     thumb=thumb,
     soft=True,
-    load='[[feedback]]\nuse = "pairs"   # "thumbs" for unpaired/train.jsonl\npath = "preference/train.jsonl"',
-    lost="Nothing is lost but the name of the source, which a run gives anew.",
+    load=(
+        ("preference/train", '[[feedback]]\nuse = "pairs"\npath = "preference/train.jsonl"'),
+        ("unpaired/train", '[[feedback]]\nuse = "thumbs"\npath = "unpaired/train.jsonl"'),
+    ),
+    lost="Nothing is lost but the name of the source, which a run gives anew, and, without `--raters`, who gave a label.",
 )

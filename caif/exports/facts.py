@@ -1,7 +1,7 @@
 """What a card tells, as plain data: from the constitution, the mixture's numbers, the run's report, and the export."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ from caif.exports.writing import Tally
 from caif.store import Artifact
 
 REPORT = "report.json"
+DOUBLED, TURNED_AWAY = "duplicate row", "rejected: "
+"""How a feedback source counts rows that it left out while it read."""
 
 
 def facts(
@@ -31,13 +33,13 @@ def facts(
     sources = {part for name in tally.sources for part in parts(name)}
     people = told.get("raters") or {}
     return {
-        "format": {"name": form.name, "load": form.load, "lost": form.lost},
+        "format": {"name": form.name, "load": form.loading(tally.files), "lost": form.lost},
         "stage": artifact.stage,
         "law": _law(stored(by["constitution"])) if "constitution" in by else None,
         **tally.table,
         "raters": artifact.metrics.get("raters", len(tally.raters)),
         "licences": {name: [licences.get(part, "") for part in parts(name)] for name in tally.sources},
-        "flow": artifact.metrics.get("flow") or {},
+        "flow": _flow(made, artifact, sources),
         "mixed": _mixed(artifact),
         "reported": bool(told),
         "judged": [row for row in told.get("sources", ()) if row["label"] in sources],
@@ -51,6 +53,17 @@ def facts(
 def parts(source: str) -> list[str]:
     """Return the sources that a row's source names: what was made of labels of several names them all."""
     return source.split("+")
+
+
+def _flow(made: Sequence[Artifact], artifact: Artifact, sources: Collection[str]) -> dict[str, dict[str, int]]:
+    """Return what became of each source's rows: those that its reading could not use, by reason, and the mixture's counts."""
+    mixed: Mapping[str, Mapping[str, int]] = artifact.metrics.get("flow") or {}
+    unused = {
+        one.stage: {what: n for what, n in one.counts.items() if what == DOUBLED or what.startswith(TURNED_AWAY)}
+        for one in made if one.by == "collect" and (one.stage in sources or one.stage in mixed)
+    }  # fmt: skip
+    flow = {name: {**unused.get(name, {}), **mixed.get(name, {})} for name in sorted({*unused, *mixed})}
+    return {name: counts for name, counts in flow.items() if counts}
 
 
 def _report(artifact: Artifact | None) -> dict[str, Any]:

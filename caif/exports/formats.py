@@ -18,12 +18,13 @@ class Format(NamedTuple):
 
     Rows are JSON lines unless there are Parquet `schemas` for `preference` and `unpaired`. `beside` gives the other files
     that the tool wants, from the names of those written. A `soft` tool reads probabilities and weights; for the others
-    ties and rows of weight 0 are left out. `load` and `lost` are for the card.
+    ties and rows of weight 0 are left out. `load` and `lost` are for the card: how the files are loaded, each line under the
+    beginning of the name of the file that it is about, and what the tool does not read.
     """
 
     name: str
     pair: Callable[[Pair], dict[str, Any]]
-    load: str
+    load: tuple[tuple[str, str], ...]
     lost: str
     thumb: Callable[[Thumb], dict[str, Any]] | None = None
     schemas: Mapping[str, pa.Schema] | None = None
@@ -34,6 +35,11 @@ class Format(NamedTuple):
     def suffix(self) -> str:
         """What its files end in."""
         return "parquet" if self.schemas else "jsonl"
+
+    def loading(self, files: Iterable[str]) -> str:
+        """Return how these files are loaded; nothing is said of files that are not there."""
+        there = tuple(files)
+        return "\n".join(line for about, line in self.load if any(name.startswith(about) for name in there))
 
 
 def as_yaml(value: object) -> str:

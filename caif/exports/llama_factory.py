@@ -64,6 +64,12 @@ LLAMA_FACTORY = Format(
     pair=pair,
     thumb=thumb,
     beside=info,
-    load="dataset_dir: FOLDER\ndataset: caif_preference   # stage: dpo or rm; caif_unpaired for stage: kto\neval_dataset: caif_preference_heldout",
+    load=(
+        ("", "dataset_dir: FOLDER"),
+        ("preference/train", "dataset: caif_preference                # stage: dpo or rm"),
+        ("preference/heldout", "eval_dataset: caif_preference_heldout"),
+        ("unpaired/train", "dataset: caif_unpaired                  # stage: kto"),
+        ("unpaired/heldout", "eval_dataset: caif_unpaired_heldout"),
+    ),
     lost="LLaMA-Factory takes every pair as certain and of weight 1; `probability` and `weight` stand beside them and are not read.",
 )

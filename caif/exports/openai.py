@@ -20,6 +20,9 @@ def pair(row: Pair) -> dict[str, Any]:
 OPENAI = Format(
     name="OpenAI-style preference lines",
     pair=pair,
-    load="Upload `preference/train.jsonl` as the training file and `preference/heldout.jsonl` as the validation file.",
+    load=(
+        ("preference/train", "Upload `preference/train.jsonl` as the training file."),
+        ("preference/heldout", "Upload `preference/heldout.jsonl` as the validation file."),
+    ),
     lost="The lines hold the texts alone: probability, weight, objective, principle and source are not in them. Thumbs have no place.",
 )

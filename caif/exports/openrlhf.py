@@ -20,7 +20,15 @@ OPENRLHF = Format(
     name="OpenRLHF",
     pair=pair,
     thumb=thumb,
-    load="--dataset FOLDER/preference/train.jsonl --prompt_key prompt --chosen_key chosen --rejected_key rejected --apply_chat_template\n"
-    "--dataset FOLDER/unpaired/train.jsonl --output_key messages --label_key label --apply_chat_template   # thumbs",
+    load=(
+        (
+            "preference/train",
+            "--dataset FOLDER/preference/train.jsonl --prompt_key prompt --chosen_key chosen --rejected_key rejected --apply_chat_template",
+        ),
+        (
+            "unpaired/train",
+            "--dataset FOLDER/unpaired/train.jsonl --output_key messages --label_key label --apply_chat_template   # thumbs",
+        ),
+    ),
     lost="OpenRLHF takes every pair as certain and of weight 1; `probability` and `weight` stand beside them and are not read.",
 )

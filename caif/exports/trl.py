@@ -31,6 +31,11 @@ TRL = Format(
         ),
         "unpaired": pa.schema([("prompt", TALK), ("completion", TALK), ("label", pa.bool_()), *about_fields(Rating)]),
     },
-    load='data = datasets.load_dataset("FOLDER", "preference")  # or "unpaired"\ntrl.DPOTrainer(model, train_dataset=data["train"])',
+    load=(
+        ("preference", 'pairs = datasets.load_dataset("FOLDER", "preference")'),
+        ("preference/train", 'trl.DPOTrainer(model, train_dataset=pairs["train"])'),
+        ("unpaired", 'thumbs = datasets.load_dataset("FOLDER", "unpaired")'),
+        ("unpaired/train", 'trl.KTOTrainer(model, train_dataset=thumbs["train"])'),
+    ),
     lost="TRL's trainers take every pair as certain and of weight 1; `probability` and `weight` stand beside them as columns.",
 )

@@ -47,7 +47,10 @@ VERL = Format(
             ]
         )
     },
-    load="data.train_files=FOLDER/preference/train.parquet data.val_files=FOLDER/preference/heldout.parquet",
+    load=(
+        ("preference/train", "data.train_files=FOLDER/preference/train.parquet"),
+        ("preference/heldout", "data.val_files=FOLDER/preference/heldout.parquet"),
+    ),
     lost="verl trains on prompts: one that has several pairs stands there several times, and what is made of the answers "
     "is up to your reward function. Thumbs have no place.",
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from labelled import ALL, made_in
+from labelled import ALL, UP, made_in
 from markdown_it import MarkdownIt
 
 from caif.constitution import FILE, Constitution, Principle
@@ -155,3 +155,29 @@ def test_people_behind_rows_made_of_several_labels_are_counted(tmp_path: Path) -
     made = made_in(tmp_path / "store", [ALL[0]], metrics={"raters": 7})
     export([made], "trl", tmp_path / "out")
     assert "so people for all that is known here: 7." in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+
+
+def test_only_files_that_are_there_are_loaded(tmp_path: Path) -> None:
+    """A stage of thumbs alone has no pairs, and nothing was held out."""
+    thumbs = [made_in(tmp_path / "store", [UP])]
+    for to in ("trl", "llama-factory", "openrlhf", "caif"):
+        export(thumbs, to, tmp_path / to)
+        text = (tmp_path / to / "README.md").read_text(encoding="utf-8")
+        how = text.partition("```text\n")[2].partition("```")[0]
+        assert "unpaired" in how
+        assert "preference" not in how
+        assert "heldout" not in how
+
+
+def test_what_reading_could_not_use_is_told_of_the_sources_that_are_there(tmp_path: Path) -> None:
+    """Beside what the mixture did with the rest; a source of which nothing is exported is no concern of the card's."""
+    counts = {"preference": 5, "rejected: draw": 3, "duplicate row": 1}
+    read = [
+        made_in(tmp_path / name, [], name, by="collect", counts=counts | {"preference": 0})
+        for name in ("people", "elsewhere")
+    ]
+    export([*run(tmp_path / "store"), *read], "trl", tmp_path / "out")
+    told = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    for line in ("| `rejected: draw` | 3 |", "| `duplicate row` | 1 |", "| `pairs in` | 5 |"):
+        assert f"| `people` {line}" in told
+    assert "elsewhere" not in told
