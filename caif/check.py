@@ -202,7 +202,8 @@ def _foreign(run: Run, cfg: Source, made: Callable[..., Any], law: Constitution 
     )  # fmt: skip
     name = _usable(made(context), str(cfg.options["path"])).objective
     what = f"its first row is about {name!r}, an objective that the constitution lacks"
-    return [] if name in law.objectives else [f"{what}; {nearest(name, law.objectives)}"]
+    meant = 'objective = "…" in its section says what rows that name none are about'
+    return [] if name in law.objectives else [f"{what}; {nearest(name, law.objectives)}; {meant}"]
 
 
 def _no_model(*_: object) -> NoReturn:

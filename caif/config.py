@@ -134,7 +134,8 @@ class RunConfig(Frozen):
         if taken := set(labels) & set(type(self).model_fields):
             raise ValueError(f"feedback: {sorted(taken)[0]!r} is the name of a stage; give the source another name")
         if doubled := {label for label in labels if labels.count(label) > 1}:
-            raise ValueError(f"feedback: two sources are called {sorted(doubled)[0]!r}; give one a name of its own")
+            what = f"feedback: two sources are called {sorted(doubled)[0]!r}"
+            raise ValueError(f'{what}; give one a name of its own: name = "…"')
         named = (self.combine.weights, self.combine.caps, self.combine.shares) if self.combine else ()
         for label in dict.fromkeys(chain.from_iterable(named)):
             if label not in labels:

@@ -27,6 +27,9 @@ def wrong_option(error: ValidationError, name: str, factory: Factory) -> CaifErr
         return CaifError(f"{name} has no option {option!r}", nearest(option, known))
     if first["type"] in ("missing_argument", "missing_keyword_only_argument"):
         return CaifError(f"{name} needs the option {option!r}", "add it to the run file")
+    if first["type"] in ("tuple_type", "list_type"):
+        what = f"{name}: option {option}: should be a list, not {first['input']!r:.80}"
+        return CaifError(what, 'write it as [1, 2] or ["a", "b"]')
     return CaifError(f"{name}: option {option}: {first['msg'].lower()}, not {first['input']!r:.80}")
 
 

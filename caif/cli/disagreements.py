@@ -59,7 +59,7 @@ def _found(run: str, home: Any) -> "list[Compared]":
     if not found:
         raise CaifError(
             f"{run}: no judgement could be set against a person's word",
-            "it takes both a judge and a person on the same answers",
+            "it takes both on the same answers: ask people with caif review, add the lines that it prints, and run it",
         )
     return found
 

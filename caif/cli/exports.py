@@ -25,8 +25,10 @@ Options = Annotated[
 Map = Annotated[
     str, typer.Option("--map", metavar="FIELD=COLUMN,…", help="Columns of a table of your own; format `table`.")
 ]
-Up = Annotated[str, typer.Option("--up", metavar="A,B", help="Ratings of the table that are a thumb up.")]
-Down = Annotated[str, typer.Option("--down", metavar="A,B", help="Ratings of the table that are a thumb down.")]
+Up = Annotated[
+    str, typer.Option("--up", metavar="A,B", help="Ratings that are a thumb up, where the format does not say.")
+]
+Down = Annotated[str, typer.Option("--down", metavar="A,B", help="Ratings that are a thumb down, likewise.")]
 SaltEnv = Annotated[
     str,
     typer.Option("--salt-env", metavar="NAME", help="The variable that holds a salt of your own for raters' hashes."),

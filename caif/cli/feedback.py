@@ -43,7 +43,7 @@ def inspect(
 
     Shows what format it has and how that was told, thumbs and pairs and which way they were read, raters, chats, time
     span, what cannot be used and where, and five rows drawn by chance with what is personal masked. What a rating means
-    is never guessed: for a table of your own it is said with --up and --down.
+    is never guessed: for a table of your own, and for stars, choices and numeric scores, it is said with --up and --down.
 
     \b
     caif feedback inspect feedback-history-export.json
@@ -58,7 +58,8 @@ def inspect(
     table = {"file": str(file), "format": chosen.format, "why": chosen.why, **found.table}
     print(json.dumps(table)) if as_json else _print_survey(table, found)
     if not found.tally.usable:
-        raise CaifError(f"{file}: no usable rows", "is this the whole file, and the right --format?")
+        unsure = "is this the whole file, and the right --format?"
+        raise CaifError(f"{file}: no usable rows", "the reasons are above" if table["problems"] else unsure)
 
 
 @guarded
@@ -148,7 +149,7 @@ def scrub(
         for row in scrubbed(followed(json_rows(file)), report, salt):
             put(row)
         if not report.rows:
-            raise CaifError(f"{file}: no usable rows", "is it JSON lines?")
+            raise CaifError(f"{file}: no usable rows", "is it JSON lines? caif feedback import makes them of an export")
     if as_json:
         print(json.dumps({"file": str(file), "out": str(out), **report.table}))
         return

@@ -24,7 +24,7 @@ from caif.formats.fields import (
     text,
 )
 from caif.formats.jsonl import Line
-from caif.formats.polarity import Marks, Polarity, polarity
+from caif.formats.polarity import UNTOLD, Marks, Polarity, polarity
 from caif.formats.rows import json_rows
 from caif.hookspecs import Reader
 
@@ -124,7 +124,7 @@ def _thumb(
     said: Mapping[str, Any], result: Mapping[str, Any], marks: Polarity | None, more: Mapping[str, Any]
 ) -> Rating:
     if marks is None:
-        raise Unusable("ambiguous polarity", "tell the reader up and down")
+        raise Unusable("ambiguous polarity", UNTOLD)
     names, value = _names(result), table(result, "value")
     if len(names) != 1:
         raise Unusable("not about one answer", f"it is about {len(names)}")

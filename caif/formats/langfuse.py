@@ -12,7 +12,7 @@ from typing import Any
 from caif.data import Rating, Rejected
 from caif.formats.fields import Unusable, because, each, hashed, origin, prompt_of, rated
 from caif.formats.jsonl import Line
-from caif.formats.polarity import Marks, Polarity, polarity
+from caif.formats.polarity import UNTOLD, Marks, Polarity, polarity
 from caif.formats.rows import Records, any_rows, by_id, found, json_rows
 from caif.formats.talk import answered, asked
 from caif.hookspecs import Reader
@@ -73,7 +73,7 @@ def _up(data_type: object, value: object, marks: Polarity | None) -> bool:
     if data_type == "TEXT":
         raise Unusable("not a rating", "a score of type TEXT")
     if marks is None and data_type != "BOOLEAN":
-        raise Unusable("ambiguous polarity", f"a score of type {data_type!r:.20}: tell the reader up and down")
+        raise Unusable("ambiguous polarity", f"a score of type {data_type!r:.20}: {UNTOLD}")
     return (marks or BOOLEAN).thumb(value)
 
 

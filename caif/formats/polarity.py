@@ -8,6 +8,10 @@ from caif.formats.fields import Unusable, kind
 Marks = tuple[bool | int | float | str, ...]
 """Values as a file or a run file writes them. 1, 1.0 and "1" are one value, and so are true and "True"."""
 
+TELL = "up = [1], down = [0] (--up 1 --down 0)"
+UNTOLD = f"say which values are up and which down, as {TELL}"
+"""What to do where nobody has declared a direction."""
+
 
 class Polarity(NamedTuple):
     """The values that mean up and those that mean down."""
@@ -37,7 +41,7 @@ def polarity(up: Marks, down: Marks) -> Polarity:
     if not (said.up and said.down):
         raise CaifError(
             "which values are up and which are down is not told",
-            "write for example up = [1], down = [0] (--up 1 --down 0)",
+            f"write for example {TELL}",
         )
     if both := said.up & said.down:
         raise CaifError(f"up and down both hold {_all(both)}", "a value means one of them")

@@ -87,9 +87,9 @@ def _checked(map: Mapping[str, str], up: Marks, down: Marks) -> Polarity | None:
     """Return the polarity of the ratings, None where there are none; refuse a map that makes no rows."""
     for field in map:
         if field not in COLUMNS:
-            raise CaifError(
-                f"map has {field!r} on its left, which is no field of a thumb or pair", nearest(field, COLUMNS)
-            )
+            turned = f'the field stands on the left: {map[field]} = "{field}"' if map[field] in COLUMNS else ""
+            what = f"map has {field!r} on its left, which is no field of a thumb or pair"
+            raise CaifError(what, turned or nearest(field, COLUMNS))
     pairs, thumbs = all(field in map for field in PAIR), "response" in map and ("rating" in map or "correction" in map)
     if "prompt" not in map or pairs == thumbs:
         raise CaifError(

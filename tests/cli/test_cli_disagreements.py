@@ -61,6 +61,15 @@ def test_disagreements_are_told_by_principle(home: Path) -> None:
     assert row["examples"][0]["kind"] == "the constitution is silent or unclear"
 
 
+def test_a_run_without_a_persons_word_says_how_to_get_it(home: Path) -> None:
+    """From the review to the votes in the run file."""
+    stages = home / "runs" / "demo" / STAGES
+    stages.write_text(json.dumps([row for row in json.loads(stages.read_text()) if row["stage"] == "ai-labeler"]))
+    result = CliRunner().invoke(app, ["feedback", "disagreements", "demo", "--home", str(home)])
+    assert result.exit_code == 2
+    assert "caif review" in result.output
+
+
 @pytest.mark.parametrize("wrong", [["nowhere"], ["demo", "--principle", "shirt"]])
 def test_what_is_not_there_is_said_in_a_line(home: Path, wrong: list[str]) -> None:
     """With the nearest name."""

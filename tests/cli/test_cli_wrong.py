@@ -242,3 +242,4 @@ def test_feedback_about_another_objective_is_a_note(place) -> None:
     assert result.exit_code == 0, result.output
     said = "note   thumbs: its first row is about 'helpfullness', an objective that the constitution lacks; did you mean"
     assert said in result.stdout
+    assert 'objective = "…" in its section says what rows that name none are about' in result.stdout

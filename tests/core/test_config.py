@@ -83,7 +83,10 @@ def toml(value: Any) -> str:
             '[[feedback]]\nuse = "thumbs"\n[combine]\nweights = {thumb = 2}',
             "no feedback source 'thumb'; did you mean 'thumbs'?",
         ),
-        ('[[feedback]]\nuse = "thumbs"\n[[feedback]]\nuse = "thumbs"', "two sources are called 'thumbs'"),
+        (
+            '[[feedback]]\nuse = "thumbs"\n[[feedback]]\nuse = "thumbs"',
+            "two sources are called 'thumbs'; give one a name of its own: name =",
+        ),
         ("[generate]\nsamples = 2", "generate.model: is required and missing"),
         (
             '[rl]\nmodel = "hf:x"\nweights = {a = nan}\nrewards = {b = "c"}',

@@ -120,7 +120,21 @@ def test_a_file_with_no_usable_row_is_shown_and_is_an_error(write, caif):
     write("in.jsonl", THUMB | {"up": 1}, THUMB | {"up": -1})
     result = caif("feedback", "inspect", "in.jsonl", "--format", "caif")
     assert (result.exit_code, "ambiguous polarity" in result.stdout) == (2, True)
-    assert "no usable rows" in result.stderr
+    assert "no usable rows; the reasons are above" in result.stderr
+
+
+def test_ratings_that_the_format_does_not_explain_are_told_how_to_be(write, caif):
+    """Stars mean nothing until it is said which are up; a list that is none says how it is written."""
+    result = {"type": "rating", "from_name": "stars", "to_name": "answer", "value": {"rating": 5}}
+    write("in.json", {"data": {"prompt": "q", "answer": "a"}, "annotations": [{"completed_by": 1, "result": [result]}]})
+    asked = ("feedback", "inspect", "in.json", "--json")
+    untold = caif(*asked)
+    assert untold.exit_code == 2
+    assert "(--up 1 --down 0)" in json.loads(untold.stdout)["problems"][0]["detail"]
+    assert json.loads(caif(*asked, "--up", "4,5", "--down", "1,2").stdout)["up"] == 1
+    wrong = caif(*asked, "--option", "up=4", "--option", "down=[1, 2]")
+    assert (wrong.exit_code, wrong.stdout) == (2, "")
+    assert "option up: should be a list, not 4; write it as [1, 2]" in wrong.stderr
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in DATA.iterdir() if path.suffix in (".json", ".jsonl")))

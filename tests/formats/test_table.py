@@ -28,6 +28,10 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\0
             {"map": THUMBS | {"comment": "c"}, "up": (1,), "down": (0,)},
             "map has 'comment' on its left, which is no field of a thumb or pair; did you mean",
         ),
+        (
+            {"map": {"question": "prompt"}},
+            'map has .question. on its left.*; the field stands on the left: prompt = "question"',
+        ),
         ({"map": {"prompt": "q"}}, "map makes neither thumbs nor pairs"),
         ({"map": {"prompt": "q", "response": "a"}}, "map makes neither thumbs nor pairs"),
         ({"map": {"chosen": "a", "rejected": "b"}}, "map makes neither thumbs nor pairs"),
