@@ -20,9 +20,8 @@ from caif.report.training import rl_numbers
 
 def numbers(made: Made, title: str = "", examples: int = 12) -> dict[str, Any]:
     """Return the page's content. Every key is always there; what a run does not have is None or empty."""
-    law = made.law
     table: dict[str, Any] = {
-        "title": title or (f"Trained on {law.name}" if law else "A training run"),
+        "title": title or _title(made),
         "constitution": _constitution(made),
         "models": models(made),
         "flow": flow(made),
@@ -41,6 +40,13 @@ def numbers(made: Made, title: str = "", examples: int = 12) -> dict[str, Any]:
     table["cautions"] = cautions(table)
     table["summary"] = sentences(table)
     return plain(table if examples else wordless(table))  # type: ignore[no-any-return]
+
+
+def _title(made: Made) -> str:
+    """Return what the page is called: a run that trained nothing is not "trained on" its constitution."""
+    trained = made.others or made.stages.keys() & {"sft", "reward", "rl"}
+    what = "Trained on" if trained else "Feedback under"
+    return f"{what} {made.law.name}" if made.law else "A training run"
 
 
 def _constitution(made: Made) -> dict[str, Any] | None:

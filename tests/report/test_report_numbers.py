@@ -258,3 +258,11 @@ def test_rows_on_prompts_that_were_never_asked_are_shown_too(run: dict[str, Arti
     """People's thumbs come with prompts of their own."""
     shown = numbers(gather([run["thumbs"]]))["chains"]
     assert {chain["messages"][-1]["content"] for chain in shown} == {f"How does thing {n} work?" for n in (2, 3)}
+
+
+def test_a_run_that_trained_nothing_is_called_after_its_feedback(run: dict[str, Artifact]) -> None:
+    """Labels alone change no model, whatever the page is called elsewhere."""
+    trained = {"sft", "reward", "rl"}
+    labels = [one for name, one in run.items() if name not in trained]
+    assert numbers(gather(list(run.values())))["title"].startswith("Trained on ")
+    assert numbers(gather(labels))["title"].startswith("Feedback under ")
