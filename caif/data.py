@@ -1,7 +1,6 @@
 """The rows: one frozen shape each, the same in memory and on disk.
 
-A failure is never a preference: a judgement that failed carries no probability, and what could not be used is a
-`Rejected` row that says why.
+A failure is never a preference: a failed judgement has no probability; what could not be used is a `Rejected` row.
 """
 
 from collections.abc import Sequence
@@ -112,8 +111,7 @@ class Turn(Frozen):
 class Revision(Row):
     """A first answer and what critique after critique made of it.
 
-    `final` is the last accepted revision; where the critic found nothing to criticise it is the answer that was so found,
-    which may be the first one; else None.
+    `final` is the last accepted revision, or the answer, perhaps the first, that the critic found no fault with; else None.
     """
 
     prompt: Prompt
