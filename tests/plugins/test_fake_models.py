@@ -31,7 +31,7 @@ def test_a_keyed_chat_answers_by_what_it_is_asked(tmp_path):
     model = Model("keyed:one", KeyedChat(replies={"question 3": "three"}))
     answers = engine(tmp_path / "one").ask(model, requests(20), Params())
     other = engine(tmp_path / "other").ask(model, requests(20)[::-1], Params())
-    assert answers == other[::-1]
+    assert [answer._replace(at=None) for answer in answers] == [answer._replace(at=None) for answer in other[::-1]]
     assert answers[3].text == "three"
     assert len({answer.text for answer in answers}) == 20
 
