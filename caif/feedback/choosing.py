@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from caif.data import Preference, Rating, Rejected
 from caif.errors import CaifError
-from caif.formats.recognise import hinted, recognise
+from caif.formats.recognise import hinted, recognise, unreadable
 from caif.hookspecs import Reader
 from caif.options import defaults
 from caif.plugins import Plugins
@@ -55,6 +55,8 @@ def _recognised(plugins: Plugins, path: Path) -> tuple[str, str, str]:
     likely = [guess for guess in guesses if guess.sure > SURE and guess.sure == guesses[0].sure]
     if len(likely) == 1:
         return likely[0].format, likely[0].why, likely[0].needs
+    if not guesses and path.is_file() and (why := unreadable(path)):
+        raise why
     like = "; ".join(f"perhaps {guess.format}: {guess.why}" for guess in guesses[:3])
     raise CaifError(
         f"{path}: its format cannot be told{f' ({like})' if like else ''}",

@@ -108,8 +108,17 @@ def recognise(path: Path) -> list[Guess]:
     return sorted(best.values(), key=lambda guess: -guess.sure)
 
 
+def unreadable(path: Path) -> CaifError | None:
+    """Return why not one row of a file can be read, None where one can: a broken file is of no format that helps."""
+    try:
+        next(_head(path), None)
+    except CaifError as error:
+        return error
+    return None
+
+
 def _of_file(path: Path) -> Iterator[Guess]:
-    rows = list(islice(_head(path), ROWS))
+    rows = list(_readable(islice(_head(path), ROWS)))
     for sign in SIGNS:
         if fitting := sum(_fits(row, sign) for row in rows):
             sure = sign.sure * (0.5 + 0.5 * fitting / len(rows))
@@ -132,12 +141,17 @@ def _has(row: object, key: str) -> bool:
 
 def _head(path: Path) -> Iterator[Mapping[str, Any]]:
     """Yield the first rows of a file of any kind; of a table only a row of its columns. What is no row is left out."""
+    start = begin(path)
+    if start[:1] in (b"[", b"{"):
+        yield from (item.row for item in json_rows(path) if isinstance(item, Line))
+    elif columns := parquet_columns(path) if start.startswith(PARQUET) else next(csv_cells(path))[1]:
+        yield dict.fromkeys(columns)
+
+
+def _readable(rows: Iterable[R]) -> Iterator[R]:
+    """Pass rows through up to the one that cannot be read."""
     try:
-        start = begin(path)
-        if start[:1] in (b"[", b"{"):
-            yield from (item.row for item in json_rows(path) if isinstance(item, Line))
-        elif columns := parquet_columns(path) if start.startswith(PARQUET) else next(csv_cells(path))[1]:
-            yield dict.fromkeys(columns)
+        yield from rows
     except CaifError:
         return
 

@@ -1,5 +1,6 @@
 """`caif feedback inspect`: what a file holds and what is odd about it, before anything is imported."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -105,6 +106,24 @@ def test_a_file_of_unknown_keys_is_not_guessed_at(write, caif):
     assert "a table needs --map" in caif("feedback", "inspect", "in.jsonl", "--format", "table").stderr
     assert "did you mean 'caif'" in caif("feedback", "inspect", "in.jsonl", "--format", "caiff").stderr
     assert "no such file" in caif("feedback", "inspect", "none.jsonl").stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "held", "said"),
+    [
+        ("wide.jsonl", json.dumps(THUMB).encode("utf-16"), "save it as UTF-8"),
+        ("cut.jsonl.gz", gzip.compress(json.dumps(THUMB).encode())[:-20], "broken or cut off gzip"),
+        ("none.jsonl", b"", "is empty"),
+    ],
+    ids=["utf-16", "cut-off", "empty"],
+)
+def test_a_file_that_cannot_be_read_says_why_and_asks_for_no_format(write, caif, name, held, said):
+    """To name a format would mend nothing."""
+    write(name, held)
+    result = caif("feedback", "inspect", name)
+    assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
+    assert said in result.stderr
+    assert "--format" not in result.stderr
 
 
 def test_a_format_whose_texts_lie_elsewhere_says_what_it_needs(write, caif):
