@@ -20,6 +20,8 @@ ABOUT: dict[type[Row], tuple[str, ...]] = {
 """What is told of a label beside its texts; how it came about, its `Origin`, follows."""
 PERSONAL = {"rater": "", "raw": "", "conversation": ""}
 """What may tell who gave a label."""
+DAY = 86400.0
+"""Seconds to which times are told where raters are not: a product's log knows who was there in a given second."""
 
 
 class Unfit(Exception):
@@ -58,11 +60,15 @@ def stored(artifact: Artifact, kind: type[Row]) -> Iterator[dict[str, Any]]:
 
 
 def about(row: Mapping[str, Any], kind: type[Row], *, raters: bool) -> dict[str, Any]:
-    """Return what is told of a label. Who gave it is left out unless `raters` are wanted; a judge or a rule stays."""
+    """Return what is told of a label. Unless `raters` are wanted, who gave it is left out and when becomes its day.
+
+    A judge or a rule stays.
+    """
     told: dict[str, Any] = {name: row[name] for name in ABOUT[kind]} | row["origin"]
     if raters:
         return told
-    return told | PERSONAL | ({} if by_person(row) else {"rater": row["rater"]})
+    day = None if told["at"] is None else told["at"] - told["at"] % DAY
+    return told | PERSONAL | {"at": day} | ({} if by_person(row) else {"rater": row["rater"]})
 
 
 def by_person(row: Mapping[str, Any]) -> bool:

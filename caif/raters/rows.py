@@ -99,9 +99,10 @@ def _ints(values: Sequence[int]) -> "np.ndarray[tuple[int], np.dtype[np.int64]]"
 
 
 def _told(rows: Sequence[RaterRow], said: Sequence[Preference | Rating]) -> list[RaterRow]:
-    """Return the rows with the signals of how each person voted."""
+    """Return the rows with the signals of how each person voted. What nobody is named for is many people's: it has none."""
+    said = [row for row in said if row.rater]
     raters = Places[str]()
-    number = _ints([raters[row.rater or row.source] for row in said])
+    number = _ints([raters[row.rater] for row in said])
     at = np.array([math.nan if row.origin.at is None else row.origin.at for row in said])
     up = np.array([float(row.up) if isinstance(row, Rating) else math.nan for row in said])
     found = signals(Cast(number, at, up, [row.prompt.text for row in said]), len(raters))

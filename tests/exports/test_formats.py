@@ -295,10 +295,12 @@ def test_a_folder_that_holds_something_is_never_written_to(mixture: Artifact, tm
 
 @pytest.mark.parametrize("to", sorted(FORMATS))
 def test_who_gave_a_label_stays_here_unless_asked_for(mixture: Artifact, tmp_path: Path, to: str) -> None:
-    """Neither rows nor card name a person, a conversation or a product's record; a judge is named. They are counted."""
+    """Neither rows nor card name a person, a conversation, a product's record or a second; a judge is named. They are counted."""
     done = exported(mixture, to, tmp_path)
     told = b"".join(_plain(file) for file in sorted((tmp_path / "out").rglob("*.*")))
     assert not [name for name in (b"ann", b"bob", b"record 7", b"secret record", b"chat-1") if b'"%s"' % name in told]
+    assert b"1700000000" not in told
+    assert (b"1699920000" in told) == (b'"at"' in told), "the day stays"
     assert ASIDE.rater == "bob"
     assert len(done.tally.raters) == 2
     assert done.table["raters"] == 2
