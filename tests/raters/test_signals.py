@@ -1,6 +1,7 @@
 """Signals: each rule fires on what it is for and not on its harmless twin."""
 
 import math
+from itertools import islice, product
 from random import Random
 
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from caif.data import Origin, Preference, Prompt
+from caif.raters.rows import weighed
 from caif.raters.signals import Cast, signals
 
 WEEK = 7 * 86400.0
@@ -75,3 +78,17 @@ def test_nothing_makes_it_fail(rows: list[tuple[float, float, str]]) -> None:
 def test_who_cast_nothing_has_no_signals(raters: int) -> None:
     empty = np.zeros(0)
     assert signals(Cast(empty.astype(int), empty, empty, []), raters) == [()] * raters
+
+
+@pytest.mark.parametrize(("rater", "found"), [("ann", ("30 votes in a minute",)), ("", ())])
+def test_nobodys_labels_are_not_one_persons(rater: str, found: tuple[str, ...]) -> None:
+    """Thirty pairs in as many seconds: too fast for one person, and nothing to say of a source that names nobody."""
+    pairs = [
+        Preference(
+            prompt=Prompt.of(f"What is {word} good for?"), chosen="It floats.", rejected="It sinks.", probability=1.0,
+            objective="honesty", source="people", rater=rater, origin=Origin(at=1.7e9 + n),
+        )
+        for n, word in enumerate("".join(letters) for letters in islice(product("abcdefgh", repeat=2), 30))
+    ]  # fmt: skip
+    (row,) = weighed(pairs, [], []).raters
+    assert row.signals == found
