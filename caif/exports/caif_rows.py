@@ -35,5 +35,6 @@ CAIF = Format(
         ("preference/train", '[[feedback]]\nuse = "pairs"\npath = "preference/train.jsonl"'),
         ("unpaired/train", '[[feedback]]\nuse = "thumbs"\npath = "unpaired/train.jsonl"'),
     ),
-    lost="Nothing is lost but the name of the source, which a run gives anew, and, without `--raters`, who gave a label.",
+    lost="Nothing is lost but the name of the source, which a run gives anew, and, without `--raters`, "
+    "who gave a label and at what hour.",
 )
