@@ -1,25 +1,37 @@
 """Rows that say the very same, and rows that contradict each other."""
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
-from caif.mixture.rows import Bools, Ints, Rows, crossed, numbered
+from caif.mixture.ids import ids
+from caif.mixture.rows import Bools, Ints, Rows, crossed, named, numbered, replaced
+from caif.mixture.shares import judged
 
 
-def merged(rows: Rows) -> tuple[Rows, Bools, Bools]:
-    """Return the rows with one of each left, those that added their weight to another row, and those that did not.
+def firsts(rows: Rows) -> Ints:
+    """Return for each row the one that is to stand for its opinion: itself, or one that gives the same opinion.
 
-    Where a rater is named the same row again is the same opinion again. Where none is, each record of the product is an
-    opinion of its own (`origin.raw`), and their weights add up.
+    A named person's same label is the same opinion again, and a record of a product's (`origin.raw`) is, whichever source
+    gives it: exports overlap. The heaviest stands for all, of equal ones that of the source which comes first by its name.
     """
+    opinion = _opinions(rows)
+    codes, names = named(rows.column("source"))
+    place = np.argsort(np.argsort(np.array(names, dtype=object)))
+    order = np.lexsort((np.arange(rows.size), place[codes], -rows.weight, opinion))
+    order = order[rows.kept[order]]
+    found = np.arange(rows.size)
+    starts = np.unique(opinion[order], return_index=True)[1]
+    found[order] = np.repeat(order[starts], np.diff(np.append(starts, len(order))))
+    return found
+
+
+def summed(rows: Rows) -> tuple[Rows, Bools]:
+    """Return the rows with one of each left, which weighs what all of them do, and those that added their weight to it."""
     same = numbered(rows.column("id"))
-    record = np.where(_nameless(rows), 1 + numbered(rows.column("origin", "raw")), 0)
-    opinion = crossed(same, record)
-    first = _first(opinion, rows.kept)
-    weight = np.bincount(same, np.where(first, rows.weight, 0.0), int(same.max(initial=-1)) + 1)[same]
+    weight = np.bincount(same, np.where(rows.kept, rows.weight, 0.0), int(same.max(initial=-1)) + 1)[same]
     left = _first(same, rows.kept)
-    adding = first & ~left & (record > 0)
-    return rows.weighing(np.where(left, weight, rows.weight)).without(~left), adding, rows.kept & ~left & ~adding
+    return rows.weighing(np.where(left, weight, rows.weight)).without(~left), rows.kept & ~left
 
 
 def contradictory(rows: Rows, about: Ints) -> Bools:
@@ -38,10 +50,28 @@ def chose_first(rows: Rows) -> Bools:
     return np.asarray(pc.less_equal(*rows.answers).to_numpy(), dtype=bool)
 
 
-def _nameless(rows: Rows) -> Bools:
-    """Return which rows come from a record of a product, and from nobody in particular."""
-    unnamed, recorded = pc.equal(rows.column("rater"), ""), pc.not_equal(rows.column("origin", "raw"), "")
-    return np.asarray(pc.and_(unnamed, recorded).to_numpy(), dtype=bool)
+def _opinions(rows: Rows) -> Ints:
+    """Return a number for each opinion: what is said, by whom or in which record; and in which source, where neither is known."""
+    raw, rater = rows.column("origin", "raw"), rows.column("rater")
+    person = _flags(pc.not_equal(rater, "")) & ~judged(rows)
+    record = np.where(person, 0, numbered(raw) + 1) * _flags(pc.not_equal(raw, ""))
+    same = numbered(rows.column("id"))
+    elsewhere = _of_several_sources(rows) & (person | (record > 0))
+    if elsewhere.any():
+        blank = replaced(rows.table.filter(pa.array(elsewhere)), source="")
+        same[elsewhere] = rows.size + numbered(pa.chunked_array([ids(rows.kind, blank)]))
+    return crossed(same, record)
+
+
+def _of_several_sources(rows: Rows) -> Bools:
+    """Return which rows have a prompt that another source has too: only these can say the same as a row of another one."""
+    prompt, source = numbered(rows.column("prompt", "id")), numbered(rows.column("source"))
+    once = np.unique(np.stack([prompt, source]), axis=1)[0]
+    return np.asarray((np.bincount(once) > 1)[prompt])
+
+
+def _flags(values: pa.ChunkedArray) -> Bools:
+    return np.asarray(values.to_numpy(), dtype=bool)
 
 
 def _first(groups: Ints, among: Bools) -> Bools:

@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from caif.config import Combine
 from caif.content import Row
 from caif.data import Preference, Prompt, Rating
 from caif.mixture import boilerplate, decontaminate, shares
-from caif.mixture.duplicates import contradictory, merged
+from caif.mixture.duplicates import contradictory, firsts, summed
 from caif.mixture.fused import fuse_rows
 from caif.mixture.groups import connected
 from caif.mixture.keys import comparisons, ranks
@@ -86,7 +87,7 @@ def gathered(sources: Sequence[Artifact], kind: type[Row], cfg: Combine, seed: i
 
 def cleaned(sources: Sequence[Artifact], cfg: Combine, seed: int, tally: Tally, tell: Tell) -> tuple[Rows, Rows]:
     """Return all sources' pairs and thumbs without what must not be learned from."""
-    pairs, thumbs = (gathered(sources, kind, cfg, seed, tally) for kind in (Preference, Rating))
+    pairs, thumbs = (once(gathered(sources, kind, cfg, seed, tally), tally) for kind in (Preference, Rating))
     _warn_of_one_way(thumbs, tell)
     if cfg.per_rater is not None:
         why = "over the limit of rows a rater"
@@ -94,6 +95,16 @@ def cleaned(sources: Sequence[Artifact], cfg: Combine, seed: int, tally: Tally, 
             tally.leave(rows, shares.over_person(rows, cfg.per_rater, seed), why) for rows in (pairs, thumbs)
         )
     return without_evaluation(without_refusals(pairs, thumbs, cfg, tally), cfg, tally)
+
+
+def once(rows: Rows, tally: Tally) -> Rows:
+    """Return the rows with every opinion once, however often and by however many sources it was given."""
+    first = firsts(rows)
+    ids = rows.table["id"].take(pa.array(first))
+    same = np.asarray(pc.equal(ids, rows.table["id"]).to_numpy(), dtype=bool)
+    doubled = rows.kept & same & (first != np.arange(rows.size))
+    tally.told(rows, doubled, "duplicate merged")
+    return tally.leave(rows.without(doubled), ~same, "the same opinion from another source", ids)
 
 
 def without_refusals(pairs: Rows, thumbs: Rows, cfg: Combine, tally: Tally) -> tuple[Rows, Rows]:
@@ -118,7 +129,7 @@ def without_evaluation(parts: tuple[Rows, Rows], cfg: Combine, tally: Tally) -> 
 
 
 def paired(parts: tuple[Rows, Rows], cfg: Combine, tally: Tally) -> Step:
-    """Return the rows with pairs made of thumbs, and with one of each that was said twice."""
+    """Return the rows with pairs made of thumbs, and with one of each that several records say, which weighs what they do."""
     pairs, thumbs = parts
     made = pair_thumbs(thumbs, cfg.per_prompt)
     tally.came_from(made.pairs, thumbs, made.links, "pair of thumbs")
@@ -126,8 +137,7 @@ def paired(parts: tuple[Rows, Rows], cfg: Combine, tally: Tally) -> Step:
     tally.told(made.pairs, made.pairs.kept, "pairs from thumbs")
     found = []
     for rows in (joined([pairs, made.pairs]), thumbs.without(made.used)):
-        rows, adding, doubled = merged(rows)
-        tally.told(rows, doubled, "duplicate merged")
+        rows, adding = summed(rows)
         tally.told(rows, adding, "same label of another record: weights added")
         found.append(rows)
     said = replace(found[1], kept=found[1].kept | made.used)

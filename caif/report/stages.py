@@ -18,7 +18,8 @@ ORDINARY = {
 
 KEPT = {
     "finish: length", "cut to max_length", "prompt cut to max_length", "duplicate merged", "verdict: tie",
-    "same label of another record: weights added", "near-duplicate: shares the weight of one",
+    "the same opinion from another source", "same label of another record: weights added",
+    "near-duplicate: shares the weight of one",
 }  # fmt: skip
 """Counts of rows that were used all the same."""
 

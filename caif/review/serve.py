@@ -15,11 +15,12 @@ LOOPBACK = "127.0.0.1"
 
 
 def bound(port: int) -> socket.socket:
-    """Return a socket of this machine alone; port 0 is any that is free."""
+    """Return a socket of this machine alone, at which who comes before it is served waits; port 0 is any that is free."""
     made = socket.socket()
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind((LOOPBACK, port))
+        made.listen()
     except OSError as error:
         made.close()
         raise CaifError(f"--port {port}: {error.strerror}", "leave it out, and a free one is taken") from None

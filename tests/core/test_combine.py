@@ -97,6 +97,32 @@ def test_the_same_opinion_is_one_row_however_it_was_written_down(tmp_path: Path)
     assert all(row.probability >= 0.5 for row in made.rows(Preference))
 
 
+def test_sources_that_overlap_count_no_person_twice(tmp_path: Path) -> None:
+    """An export read twice, under two names: its pairs and thumbs stand once, and what left says for which row."""
+    rows: list[Row] = [pair(n, rater="r") for n in range(3)] + [
+        thumb("a", True, rater="r"),
+        thumb("b", False, rater="s"),
+    ]
+    again = [row.but(source="again") for row in (*rows[1:], thumb("c", True, rater="r"))]
+    made = mixed(tmp_path, {"again": again, "whole": rows}, heldout=0.0, contradictions="keep")
+    alone = mixed(
+        tmp_path / "alone", {"whole": [*rows, thumb("c", True, rater="r")]}, heldout=0.0, contradictions="keep"
+    )
+    said = [[(r.chosen, r.rejected, r.rater, r.weight) for r in one.rows(Preference)] for one in (made, alone)]
+    assert sorted(said[0]) == sorted(said[1])
+    left = [row for row in made.rows(Rejected) if row.reason == "the same opinion from another source"]
+    assert {(row.where, row.detail) for row in left} == {(row.id, row.but(source="again").id) for row in rows[1:]}
+    assert made.counts["the same opinion from another source"] == 4
+
+
+def test_a_vote_that_came_twice_does_not_outvote_another(tmp_path: Path) -> None:
+    """Up twice by one person and down by another is as many up as down: no pair is made of it."""
+    votes: list[Row] = [thumb("a", True, rater="r")] * 2 + [thumb("a", False, rater="s"), thumb("b", False, rater="s")]
+    made = mixed(tmp_path, {"people": votes}, heldout=0.0)
+    assert not made.rows(Preference)
+    assert made.counts["duplicate merged"] == 1
+
+
 def test_a_tie_is_kept_for_caif_and_left_out_of_hard_pairs(tmp_path: Path) -> None:
     """TRL reads chosen and rejected as a hard label; one half would be a toss."""
     from datasets import load_from_disk

@@ -14,7 +14,7 @@ from tabled import listed, pair, tabled, thumb
 from caif.data import Message, Origin, Preference, Prompt, Rating
 from caif.errors import CaifError
 from caif.mixture import boilerplate, decontaminate, shares
-from caif.mixture.duplicates import contradictory, merged
+from caif.mixture.duplicates import contradictory, firsts, summed
 from caif.mixture.fused import FUSED, features, fuse_rows
 from caif.mixture.ids import ids
 from caif.mixture.keys import comparisons
@@ -64,12 +64,35 @@ def test_what_nobody_named_said_twice_weighs_twice() -> None:
     """Two records are two people; the same record again is not, nor is the same rater's label again."""
     votes = [thumb("a", True, origin=Origin(raw=raw)) for raw in ("f:1", "f:2", "f:2")]
     votes += [thumb("a", True, rater="r", origin=Origin(raw=raw)) for raw in ("f:3", "f:4")]
-    rows, adding, doubled = merged(tabled(votes, Rating))
-    assert [(row.rater, row.weight) for row in listed(rows)] == [("", 2.0), ("r", 1.0)]
-    assert (adding.tolist(), doubled.tolist()) == (
-        [False, True, False, False, False],
-        [False, False, True, False, True],
-    )
+    rows = tabled(votes, Rating)
+    assert firsts(rows).tolist() == [0, 1, 1, 3, 3]
+    once, adding = summed(rows.without(firsts(rows) != np.arange(5)))
+    assert [(row.rater, row.weight) for row in listed(once)] == [("", 2.0), ("r", 1.0)]
+    assert adding.tolist() == [False, True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("fields", "same"),
+    [
+        ({"rater": "r"}, True),
+        ({"origin": Origin(raw="f:1")}, True),
+        ({"rater": "judge", "principle": "p", "origin": Origin(raw="judgement 1")}, True),
+        ({}, False),
+        ({"rater": "judge", "principle": "p"}, False),
+    ],
+)
+def test_an_opinion_that_two_sources_give_is_one(fields: dict[str, Any], same: bool) -> None:
+    """Where a person or a record is known again; else two sources are two opinions, and so are two judges' labels."""
+    rows = tabled([pair(source=source, **fields) for source in ("b", "a")], Preference)
+    assert firsts(rows).tolist() == ([1, 1] if same else [0, 1])
+    assert firsts(rows.weighing(np.array([2.0, 1.0]))).tolist() == ([0, 0] if same else [0, 1])
+    assert firsts(rows.without(np.array([False, True]))).tolist() == [0, 1]
+    others = [
+        pair(source="a", **fields),
+        pair(source="b", chosen="z", **fields),
+        pair(source="b", objective="p", **fields),
+    ]
+    assert firsts(tabled(others, Preference)).tolist() == [0, 1, 2]
 
 
 def test_labels_that_disagree_on_a_comparison_are_found() -> None:
