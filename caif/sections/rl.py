@@ -58,7 +58,7 @@ class Constraint(Frozen):
     at_least: Finite | None = None
     at_most: Finite | None = None
     rate: Positive = 0.1
-    memory: Annotated[float, Field(ge=0, lt=1)] = 0.8
+    memory: Annotated[float, Field(ge=0, lt=1)] = 0.5
     delay: Whole = 0
     start: Positive = 0.5
     most: Positive = 20.0

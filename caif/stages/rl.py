@@ -65,7 +65,7 @@ def rl(
     }
 
 
-rl.version = 2
+rl.version = 3
 rl.together = True
 
 

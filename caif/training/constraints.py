@@ -19,7 +19,7 @@ DAMPING = 2.0
 """How much the multiplier answers to how far off the bound is now, besides what has added up. Without it policy and
 multiplier chase each other round the optimum (Stooke et al. 2020, 2007.03964)."""
 FAR = 5.0
-"""Standard deviations; a batch of near equals has hardly any, and may seem further off."""
+"""Standard deviations; further off is no further."""
 HOPELESS = 10
 """So many batches at its largest, with the bound still broken, and the multiplier has said all it can."""
 
@@ -27,7 +27,9 @@ HOPELESS = 10
 class Multiplier(NamedTuple):
     """Where a constraint stands: how much it counts beside all else together, and what that follows from.
 
-    `log` is what has added up, `off` how many standard deviations off the bound it is on average, above 0 if broken.
+    `log` is what has added up, `off` how many standard deviations off the bound it is on average, above 0 if broken, and
+    `spread` the standard deviation itself, on average over all batches: that of one batch says little, and where answers
+    come out alike for once it would make a small way to the bound a long one.
     """
 
     value: float
@@ -35,6 +37,7 @@ class Multiplier(NamedTuple):
     off: float = 0.0
     seen: int = 0
     stuck: int = 0
+    spread: float = 0.0
 
     @property
     def infeasible(self) -> bool:
@@ -51,14 +54,15 @@ def moved(now: Multiplier, rule: Constraint, mean: float, spread: float) -> Mult
     """Return the multiplier after a batch with this mean reward and standard deviation; no reward at all changes nothing."""
     if not math.isfinite(mean):
         return now
+    spread = now.spread + (spread - now.spread) / (now.seen + 1)
     broken = _within(rule.sign * (rule.bound - mean) / max(spread, 1e-8), -FAR, FAR)
     off = rule.memory * now.off + (1 - rule.memory) * broken if now.seen else broken
     if now.seen < rule.delay:
-        return now._replace(off=off, seen=now.seen + 1)
+        return now._replace(off=off, seen=now.seen + 1, spread=spread)
     least, most = math.log(LEAST), math.log(rule.most)
     log = _within(now.log + rule.rate * off, least, most)
     stuck = now.stuck + 1 if log == most and off > 0 else 0
-    return Multiplier(math.exp(_within(log + DAMPING * off, least, most)), log, off, now.seen + 1, stuck)
+    return Multiplier(math.exp(_within(log + DAMPING * off, least, most)), log, off, now.seen + 1, stuck, spread)
 
 
 def constrained(free: Tensor, parts: Sequence[tuple[float, Tensor]]) -> Tensor:

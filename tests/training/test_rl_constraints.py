@@ -96,8 +96,33 @@ def test_a_delay_watches_and_a_missing_mean_changes_nothing() -> None:
 def test_how_far_off_is_in_standard_deviations_and_averaged() -> None:
     """The same in any unit; a single bad batch counts by 1 - memory."""
     rule = Constraint(at_least=1.0, memory=0.75)
-    assert after(rule, 0.0, spread=1.0) == after(Constraint(at_least=10.0, memory=0.75), 0.0, spread=10.0)
+    ten = after(Constraint(at_least=10.0, memory=0.75), 0.0, spread=10.0)
+    assert (after(rule, 0.0).value, after(rule, 0.0).spread, ten.spread) == (ten.value, 1.0, 10.0)
     assert after(rule, 1.0, 0.0).off == pytest.approx(0.25)
+
+
+def test_a_batch_of_near_equals_does_not_throw_the_multiplier() -> None:
+    """A tenth off the bound is a tenth of the usual spread, not ten of this batch's."""
+    rule = Constraint(at_least=1.0)
+    calm = moved(after(rule, *[1.0] * 4), rule, 0.9, 0.01)
+    assert calm.spread == pytest.approx((4 + 0.01) / 5)
+    assert calm.off == pytest.approx(0.5 * 0.1 / calm.spread)
+
+
+def test_a_policy_that_follows_late_and_is_seen_through_noise_comes_to_its_bound() -> None:
+    """As in a short run: 24 steps, means of a few answers, a policy that goes on a while in the way it went."""
+
+    def reached(seed: int) -> float:
+        random, rule = np.random.default_rng(seed), Constraint(at_least=0.5)
+        now, at, way = begin(rule), -0.2, 0.0
+        for _ in range(24):
+            now = moved(now, rule, at + random.normal(0, 0.35), random.uniform(0.3, 1.1))
+            pull = (now.value - 1) / (now.value + 1)  # what is left of two contrary objectives
+            way = 0.7 * way + 0.3 * (pull + random.normal(0, 0.25))
+            at = float(np.clip(at + 0.2 * way, -1.3, 1.8))
+        return at
+
+    assert np.mean([abs(reached(seed) - 0.5) < 0.35 for seed in range(100)]) > 0.88
 
 
 def test_out_of_reach_is_said_after_long_enough_at_the_largest_and_taken_back() -> None:
