@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -121,11 +122,11 @@ def rater_of(home: Path) -> str:
     """Return a name for whoever sits here: a hash of the account's name, salted with a secret of the home folder."""
     file = home / "reviews" / SALT
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as new:
-            new.write(os.urandom(16).hex())
-    except FileExistsError:  # the home folder has its secret; two reviews that begin at once agree on the first one's
-        pass
+    with FileLock(file.with_suffix(".lock")):  # two reviews that begin at once agree on the first one's secret
+        if not file.is_file():
+            with NamedTemporaryFile("w", encoding="ascii", dir=file.parent, delete=False) as new:
+                new.write(os.urandom(16).hex())
+            Path(new.name).replace(file)  # whole or not at all: half a secret would make another rater of the same person
     try:
         account = getpass.getuser()
     except (KeyError, OSError):  # a container may run under a number that has no name

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import hypothesis
@@ -264,6 +265,13 @@ def test_nobody_learns_the_account_from_a_rater(tmp_path: Path, monkeypatch: pyt
     assert one == rater_of(tmp_path / "one") != rater_of(tmp_path / "two")
     assert "ada" not in one
     assert (tmp_path / "one" / "reviews" / "salt").stat().st_mode & 0o077 == 0
+
+
+def test_reviews_that_begin_at_once_know_the_rater_as_one(tmp_path: Path) -> None:
+    """None reads the home folder's secret before another has written it whole."""
+    with ThreadPoolExecutor(16) as pool:
+        names = {*pool.map(rater_of, [tmp_path / f"{n // 16}" for n in range(320)])}
+    assert len(names) == 20
 
 
 def test_the_format_is_registered_and_takes_an_objective(begin: Begin, tmp_path: Path) -> None:
