@@ -28,6 +28,7 @@ def evaluation_numbers(made: Made) -> dict[str, Any] | None:
         "start_name": str(metrics.get("started") or ("tuned" if "sft" in made.stages else "start")),
         "won_by": str(metrics.get("won_by") or "policy"),
         "measures": measures,
+        "rewards": any(one["name"].startswith(HEAD) for one in measures),
         "wins": [_won(str(name), row) for name, row in (metrics.get("wins") or {}).items()],
         "failed": failures(made.verdicts, FAILURES),
         "judgements": len(made.verdicts),

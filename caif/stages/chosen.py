@@ -24,13 +24,10 @@ def chosen(work: Work, samples: Artifact, rewards: Artifact, *, cfg: Choose) -> 
     for name in cfg.weights:
         if name not in model.objectives:
             raise CaifError(f"choose.weights: there is no head {name!r}", f"there are: {', '.join(model.objectives)}")
-    scores = model.scores([c.prompt for c in answers], [c.text for c in answers]) if answers else []
+    rewards_of = model.rewards([c.prompt for c in answers], [c.text for c in answers]).tolist()
     by_prompt: dict[str, list[tuple[float, Completion]]] = defaultdict(list)
-    for answer, row in zip(answers, scores, strict=True):
-        parts = [
-            cfg.weights.get(name, 1.0) * (float(value) - model.scale[name]["mean"]) / model.scale[name]["std"]
-            for name, value in zip(model.objectives, row, strict=True)
-        ]
+    for answer, row in zip(answers, rewards_of, strict=True):
+        parts = (cfg.weights.get(name, 1.0) * value for name, value in zip(model.objectives, row, strict=True))
         by_prompt[answer.prompt.id].append((sum(parts), answer))
     rows, gains = [], []
     for scored in by_prompt.values():

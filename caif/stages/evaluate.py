@@ -82,7 +82,7 @@ def evaluate(
     return results
 
 
-evaluate.version = 2
+evaluate.version = 3
 
 
 def _measures(work: Work, cfg: Evaluate) -> dict[str, Measure]:
@@ -94,13 +94,13 @@ def _measures(work: Work, cfg: Evaluate) -> dict[str, Measure]:
 
 
 def _heads(rewards: Artifact, completions: Sequence[Completion]) -> dict[str, Measure]:
-    """Return one measure a head, all completions scored at once by the same code that RL uses."""
+    """Return one measure a head, in the unit that RL is paid in, all completions scored at once by the code that RL uses."""
     from caif.training.reward_model import RewardModel
 
     model = RewardModel.load(rewards.model)
     unique = list({c.id: c for c in completions if c.usable}.values())
-    scores = model.scores([c.prompt for c in unique], [c.text for c in unique])
-    table = {c.id: [float(value) for value in row] for c, row in zip(unique, scores, strict=True)}
+    paid = model.rewards([c.prompt for c in unique], [c.text for c in unique]).tolist()
+    table = {c.id: row for c, row in zip(unique, paid, strict=True)}
     return {f"reward: {name}": lambda c, k=k: table[c.id][k] for k, name in enumerate(model.objectives)}  # type: ignore[misc]
 
 

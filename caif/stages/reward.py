@@ -125,14 +125,6 @@ def _scored(model: "RewardModel", scores: "Tensor", examples: Sequence["Example"
     return found
 
 
-def _standard(model: "RewardModel", scores: "Tensor") -> "Tensor":
-    """Return scores in deviations of the training answers' scores."""
-    scale = [model.scale[name] for name in model.objectives]
-    return (scores - scores.new_tensor([one["mean"] for one in scale])) / scores.new_tensor(
-        [one["std"] for one in scale]
-    )
-
-
 def _spread(model: "RewardModel", scores: "Tensor", examples: Sequence["Example"]) -> dict[str, dict[str, Any]]:
     """Return how the scores of each source's answers are spread, by source and head, in deviations of all answers'.
 
@@ -141,7 +133,7 @@ def _spread(model: "RewardModel", scores: "Tensor", examples: Sequence["Example"
     answers: dict[tuple[str, str], set[int]] = {}
     for example in examples:
         answers.setdefault((example.row.source, example.row.objective), set()).update(example.answers)
-    standard = _standard(model, scores)
+    standard = model.standard(scores)
     found = {}
     for (source, objective), numbers in sorted(answers.items()):
         if objective in model.objectives:
@@ -163,9 +155,9 @@ def _refusals(model: "RewardModel", scores: "Tensor", heldout: Sequence["Example
     some = [prompts[name] for name in sorted(prompts)[:REFUSED]]
     if not some:
         return None
-    refused = _standard(model, model.scores(some, [draw_refusal(prompt, seed) for prompt in some])).sum(1)
+    refused = model.rewards(some, [draw_refusal(prompt, seed) for prompt in some]).sum(1)
     level = dict(zip([prompt.id for prompt in some], refused.tolist(), strict=True))
-    own = _standard(model, scores).sum(1)
+    own = model.standard(scores).sum(1)
     answers = sorted({(e.row.prompt.id, n) for e in safe if e.row.prompt.id in level for n in e.answers})
     wins = mean_by_prompt([(prompt, float(level[prompt] > float(own[n]))) for prompt, n in answers])
     gaps = mean_by_prompt([(prompt, level[prompt] - float(own[n])) for prompt, n in answers])

@@ -44,15 +44,13 @@ def by_wins(metrics: Mapping[str, Any]) -> dict[str, float]:
     return {name: float(row["mean"]) for name, row in (metrics.get("wins") or {}).items() if "mean" in row}
 
 
-def by_rewards(metrics: Mapping[str, Any], scale: Mapping[str, Any]) -> dict[str, float]:
-    """Return each head's mean on a fixed scale, from 0 to 1; `scale` is the reward model's own."""
-    found = {}
-    for name, table in (metrics.get("measures") or {}).items():
-        objective = name.removeprefix(HEAD)
-        if name.startswith(HEAD) and "policy" in table and objective in scale:
-            standard = (table["policy"]["mean"] - scale[objective]["mean"]) / scale[objective]["std"]
-            found[objective] = min(max(standard, -SPAN), SPAN) / (2 * SPAN) + 0.5
-    return found
+def by_rewards(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Return each head's mean on a fixed scale, from 0 to 1."""
+    return {
+        name.removeprefix(HEAD): min(max(table["policy"]["mean"], -SPAN), SPAN) / (2 * SPAN) + 0.5
+        for name, table in (metrics.get("measures") or {}).items()
+        if name.startswith(HEAD) and "policy" in table
+    }
 
 
 def table(tried: Sequence[Tried], measure: str, draws: int, seed: int) -> dict[str, Any]:

@@ -75,4 +75,4 @@ def _valued(done: Results) -> tuple[str, dict[str, float]]:
         return "win rate", wins
     if "reward" not in done.artifacts:
         raise CaifError("sweep: nothing says what the policies are worth", "name a judge: evaluate.judge")
-    return "reward", by_rewards(metrics, done.artifact("reward").metrics["scale"])
+    return "reward", by_rewards(metrics)

@@ -98,11 +98,9 @@ class Scored(NamedTuple):
 def answer_side(model: RewardModel, heard: Listening, rows: Sequence[tuple[Prompt, str]]) -> Scored:
     """Return answers under their prompts as the reward model sees them, which was loaded by what listens."""
     prompts, texts = [prompt for prompt, _ in rows], [text for _, text in rows]
-    scores = _numbers(model.scores(prompts, texts))
-    scale = [(model.scale[name]["mean"], model.scale[name]["std"]) for name in model.objectives]
-    mean, std = np.array(scale).T
+    rewards = _numbers(model.rewards(prompts, texts))  # first, as the listening trunk has its features from it
     side = Side([f"{p.id} {text}" for p, text in rows], [p.id for p in prompts], heard.features, heard.lengths)
-    return Scored(side, (scores - mean) / std)
+    return Scored(side, rewards)
 
 
 def readable(model: RewardModel, row: tuple[Prompt, str]) -> bool:

@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from caif.audit.overoptimisation import Scored, sweep
 from caif.content import held_out
 from caif.data import Completion
@@ -54,7 +52,7 @@ def pushed(
 
 def _both(models: Sequence[RewardModel], answers: Sequence[Completion]) -> Scored:
     asked, said = [a.prompt for a in answers], [a.text for a in answers]
-    proxy, gold = (overall(model, model.scores(asked, said)).tolist() for model in models)
+    proxy, gold = (model.rewards(asked, said).sum(1).tolist() for model in models)
     return list(zip(proxy, gold, strict=True))
 
 
@@ -63,14 +61,6 @@ def gold_of(folder: Path, model: RewardModel, trunk_of: TrunkOf) -> RewardModel 
     if not (folder / GOLD).is_dir():
         return None
     return RewardModel.load(folder / GOLD, trunk_of if model.facts["rank"] else lambda *_: model.trunk)
-
-
-def overall(model: RewardModel, scores: Tensor) -> Tensor:
-    """Return the sum of the heads' scores [answers, objectives], each in deviations of its training answers."""
-    scale = [model.scale[name] for name in model.objectives]
-    return (
-        (scores - scores.new_tensor([s["mean"] for s in scale])) / scores.new_tensor([s["std"] for s in scale])
-    ).sum(1)
 
 
 def _mean(values: Sequence[float]) -> float:

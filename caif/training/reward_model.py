@@ -65,6 +65,15 @@ class RewardModel:
         encoded = [self.encode(prompt, answer) for prompt, answer in zip(prompts, answers, strict=True)]
         return self.read(self.features(encoded))
 
+    def rewards(self, prompts: Sequence[Prompt | Chat], answers: Sequence[str]) -> Tensor:
+        """Return what answers are paid, one row an answer, one column an objective: `standard` scores."""
+        return self.standard(self.scores(prompts, answers))
+
+    def standard(self, scores: Tensor) -> Tensor:
+        """Return scores [answers, objectives] in standard deviations of the training answers' scores, from their mean."""
+        mean, std = (scores.new_tensor([self.scale[name][what] for name in self.objectives]) for what in ("mean", "std"))
+        return (scores - mean) / std
+
     def features(self, rows: Sequence[Encoded], track: Track | None = None) -> Tensor:
         """Return what the heads see, [answers, members, features], one for all members unless each has its own adapter."""
         return torch.stack([trunk.all_features(rows, track) for trunk in self.trunk.members()], dim=1)

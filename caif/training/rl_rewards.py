@@ -14,7 +14,7 @@ from caif.errors import FAILED, CaifError, nearest
 from caif.run import Work
 from caif.store import Artifact
 from caif.training.encoding import Chat
-from caif.training.gold import gold_of, overall
+from caif.training.gold import gold_of
 from caif.training.guards import checked_rewards
 from caif.training.reward_model import RewardModel
 from caif.training.shared_trunk import TrunkOf
@@ -33,17 +33,16 @@ class Heads:
     def __init__(self, model: RewardModel, gold: RewardModel | None = None) -> None:
         self.model, self.gold = model, gold
         self._batch: object = None
-        self._scores = torch.zeros(0)
+        self._rewards = torch.zeros(0)
 
     def of(self, name: str) -> RewardFunction:
         """Return the reward function of one head, called like its objective."""
-        column, scale = self.model.objectives.index(name), self.model.scale[name]
+        column = self.model.objectives.index(name)
 
         def reward(
             prompts: Sequence[Chat], completions: Sequence[Talk], log_metric: Log | None = None, **_: Any
         ) -> list[float | None]:
-            standard = (self._scored(prompts, completions, log_metric)[:, column] - scale["mean"]) / scale["std"]
-            return standard.tolist()
+            return self._paid(prompts, completions, log_metric)[:, column].tolist()
 
         reward.__name__ = name
         return reward
@@ -53,20 +52,20 @@ class Heads:
         """How far an ensemble's members differ on one answer, by objective, in the rewards' units; {} if it is none."""
         return {name: row["noise"] / row["std"] for name, row in self.model.scale.items() if "noise" in row}
 
-    def _scored(self, prompts: Sequence[Chat], completions: Sequence[Talk], log: Log | None) -> torch.Tensor:
+    def _paid(self, prompts: Sequence[Chat], completions: Sequence[Talk], log: Log | None) -> torch.Tensor:
         answers = [said(completion) for completion in completions]
         if (batch := (list(map(list, prompts)), answers)) != self._batch:
-            self._batch, self._scores = batch, self.model.scores(prompts, answers)
-            for row, column in (~self._scores.isfinite()).nonzero().tolist():
+            self._batch, self._rewards = batch, self.model.rewards(prompts, answers)
+            for row, column in (~self._rewards.isfinite()).nonzero().tolist():
                 raise CaifError(
-                    f"reward {self.model.objectives[column]}: row {row} is {float(self._scores[row, column])}",
+                    f"reward {self.model.objectives[column]}: row {row} is {float(self._rewards[row, column])}",
                     f"the reward model cannot score this answer: {answers[row][:60]!r}",
                     code=FAILED,
                 )
             if self.gold is not None and log is not None:
-                log("proxy", float(overall(self.model, self._scores).mean()))
-                log("gold", float(overall(self.gold, self.gold.scores(prompts, answers)).mean()))
-        return self._scores
+                log("proxy", float(self._rewards.sum(1).mean()))
+                log("gold", float(self.gold.rewards(prompts, answers).sum(1).mean()))
+        return self._rewards
 
 
 def said(completion: Talk) -> str:

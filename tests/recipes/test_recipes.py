@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from statistics import mean
 from typing import Any
 
 import pytest
@@ -17,6 +18,8 @@ from caif.hookspecs import Answer, Model
 from caif.plan import recipe_of
 from caif.run import Run
 from caif.store import Artifact
+from caif.training.reward_model import RewardModel
+from caif.training.rl_rewards import Heads
 
 Done = Callable[..., Run]
 
@@ -85,6 +88,21 @@ def test_best_of_n_trains_no_policy(done: Done) -> None:
     assert {"tuned", "best of n", "best of n - tuned"} <= set(head)
     assert (metrics["kl"], metrics["won_by"]) == (None, "best of n")
     assert "rl" in report(run)["left_out"]
+
+
+def test_rewards_are_evaluated_in_the_unit_that_rl_is_paid_in(done: Done) -> None:
+    """A bound on a reward while training and what held-out answers get can be set side by side."""
+    run = done("best-of-n", sections=REWARD)
+    model = RewardModel.load(stages(run)["reward"].model)
+    first = run.config.evaluate.samples if run.config.evaluate else 0  # of the others only the best was measured
+    answers = [c for c in stages(run)["evaluate"].rows(Completion) if c.usable and c.sample < first]
+    for name in model.objectives:
+        paid = Heads(model).of(name)([c.prompt.chat for c in answers], [[{"content": c.text}] for c in answers])
+        of_prompt: dict[str, list[float]] = {}
+        for c, reward in zip(answers, paid, strict=True):
+            of_prompt.setdefault(c.prompt.id, []).append(float(reward or 0.0))
+        told = stages(run)["evaluate"].metrics["measures"][f"reward: {name}"]["tuned"]["mean"]
+        assert told == pytest.approx(mean(mean(some) for some in of_prompt.values()), abs=1e-4)
 
 
 def test_best_of_one_is_refused(done: Done) -> None:

@@ -148,10 +148,9 @@ def test_the_table_has_no_single_score() -> None:
 
 def test_rewards_are_put_on_a_fixed_scale() -> None:
     """One half is the mean of training answers, three deviations above is 1, and nothing found moves the scale."""
-    scale = {"a": {"mean": 2.0, "std": 4.0}}
-    measures = {"reward: a": {"policy": {"mean": 8.0}}, "words": {"policy": {"mean": 3.0}}}
-    assert by_rewards({"measures": measures}, scale) == {"a": 0.75}
-    assert by_rewards({"measures": {"reward: a": {"policy": {"mean": 99.0}}}}, scale) == {"a": 1.0}
+    measures = {"reward: a": {"policy": {"mean": 1.5}}, "words": {"policy": {"mean": 3.0}}}
+    assert by_rewards({"measures": measures}) == {"a": 0.75}
+    assert by_rewards({"measures": {"reward: a": {"policy": {"mean": 99.0}}}}) == {"a": 1.0}
     assert by_wins({"wins": {"a": {"mean": 0.6, "failed": 0}, "b": {"failed": 3}}}) == {"a": 0.6}
 
 
