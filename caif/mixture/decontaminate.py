@@ -11,7 +11,7 @@ from caif.data import Rejected
 from caif.errors import CaifError
 from caif.formats.json_array import records
 from caif.formats.jsonl import lines
-from caif.mixture.near import BATCH, answer_runs, prompt_runs
+from caif.mixture.near import BATCH, answer_runs, message_runs, prompt_runs
 from caif.mixture.rows import Bools, Hashes, Rows
 from caif.mixture.words import any_of, runs, words
 
@@ -37,11 +37,11 @@ def known(path: Path, size: int) -> Known:
 
 
 def overlapping(rows: Rows, evaluation: Sequence[Known], size: int) -> list[Bools]:
-    """Return for each set which rows repeat a run of it."""
+    """Return for each set which rows repeat a run of it: of a conversation, across its messages and in each by itself."""
     found = [np.zeros(rows.size, dtype=bool) for _ in evaluation]
     for n in range(0, rows.size, BATCH):
         some = rows.table.slice(n, BATCH)
-        for part in (prompt_runs(some, size), answer_runs(some, size)):
+        for part in (prompt_runs(some, size), message_runs(some, size), answer_runs(some, size)):
             for gone, one in zip(found, evaluation, strict=True):
                 gone[n : n + BATCH] |= any_of(_among(part.hashes, one.runs), part.start)
     return found
@@ -56,7 +56,10 @@ def _texts(path: Path) -> list[str]:
     if not path.is_file():
         raise CaifError(f"{path}: no such file", "evaluation_sets names files of JSON lines, JSON or plain text")
     if path.name.endswith((".txt", ".md")):
-        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+        try:
+            return path.read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError:
+            raise CaifError(f"{path}: not UTF-8", "save it as UTF-8") from None
     texts: list[str] = []
     for row in records(path) if path.name.endswith(".json") else lines(path):
         if isinstance(row, Rejected):  # what cannot be read would not be kept out

@@ -58,10 +58,21 @@ def _runs(rows: Rows, number: Ints) -> Iterator[tuple[Ints, Runs, Runs]]:
 
 def prompt_runs(table: pa.Table, size: int) -> Runs:
     """Return the runs of words of each row's conversation."""
+    flat, start = _message_words(table)
+    return runs(in_rows(flat, start), size)
+
+
+def message_runs(table: pa.Table, size: int) -> Runs:
+    """Return the runs of words of each row's messages, taken one by one: a message of fewer words is a run of its own."""
+    flat, start = _message_words(table)
+    return in_rows(runs(flat, size), start)
+
+
+def _message_words(table: pa.Table) -> tuple[Runs, Ints]:
+    """Return the words of all messages, and where the messages of each row begin."""
     messages = pc.struct_field(table["prompt"].combine_chunks(), "messages")
-    flat = words(pc.struct_field(messages.flatten(), "content"))
     start = messages.offsets.to_numpy().astype(np.int64)
-    return runs(in_rows(flat, start - start[0]), size)
+    return words(pc.struct_field(messages.flatten(), "content")), start - start[0]
 
 
 def answer_runs(table: pa.Table, size: int) -> Runs:

@@ -36,7 +36,8 @@ class Runs(NamedTuple):
 def words(texts: pa.Array) -> Runs:
     """Return the words of each text."""
     if pc.any(pc.match_substring_regex(texts, UNSPACED)).as_py():
-        texts = pc.replace_substring_regex(texts, UNSPACED, r" \1 ")
+        composed = pc.utf8_normalize(texts, "NFKC")  # else a voicing mark of its own would be a word
+        texts = pc.replace_substring_regex(composed, UNSPACED, r" \1 ")
     split = pc.utf8_split_whitespace(texts)
     encoded = split.flatten().dictionary_encode()
     known = np.array([_hash(word) for word in encoded.dictionary.to_pylist()], dtype=np.uint64)

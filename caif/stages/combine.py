@@ -39,7 +39,7 @@ def combine(work: Work, asked: Artifact, *feedback: Artifact | None, cfg: Combin
     return numbers
 
 
-combine.version = 5
+combine.version = 6
 
 
 def _write(work: Work, mixture: "Mixture", tally: "Tally") -> None:

@@ -1,5 +1,6 @@
 """The steps from rows to a mixture, each against what it should give by hand or by formula."""
 
+import unicodedata
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -183,6 +184,37 @@ def test_rows_that_repeat_an_evaluation_set_are_found(tmp_path: Path) -> None:
         pair(" ".join(question.split()[3:16]), "y"), pair(" ".join(question.split()[3:15]), "y"),
     ], Preference)  # fmt: skip
     assert decontaminate.overlapping(rows, [known], 13)[0].tolist() == [True, False, False, False, True, True, False]
+
+
+def test_an_evaluation_set_is_found_in_any_message_of_a_conversation(tmp_path: Path) -> None:
+    """A question of few words too, whatever stands before it."""
+    question = "Which planet of the solar system has the most moons?"
+    (tmp_path / "trivia.txt").write_text(f"{question}\n")
+    known = decontaminate.known(tmp_path / "trivia.txt", 13)
+    talks = (
+        [("system", "Be kind."), ("user", question)],
+        [("user", "Hello!"), ("assistant", question), ("user", "More")],
+    )
+    asked = [Prompt(messages=tuple(Message(role=role, content=text) for role, text in talk)) for talk in talks]
+    rows = tabled([*(pair(prompt=prompt) for prompt in asked), pair(prompt=f"Hello! {question}")], Preference)
+    assert decontaminate.overlapping(rows, [known], 13)[0].tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD", "NFKC", "NFKD"])
+def test_an_evaluation_set_is_found_in_every_form_of_unicode(tmp_path: Path, form: Any) -> None:
+    """Japanese too, whose voicing marks may stand by themselves, and whose katakana may have half the width."""
+    texts = "日本で一番高い山が何という名前でどこにあるか", "ﾃﾞｰﾀﾍﾞｰｽﾌﾟﾛｸﾞﾗﾑガギグゲゴ", "Où a vécu l'écrivain né là-bas?"
+    (tmp_path / "set.txt").write_text("\n".join(texts), encoding="utf-8")
+    known = decontaminate.known(tmp_path / "set.txt", 13)
+    rows = tabled([pair(prompt=unicodedata.normalize(form, text)) for text in texts], Preference)
+    assert decontaminate.overlapping(rows, [known], 13)[0].all()
+
+
+def test_an_evaluation_set_of_another_encoding_is_refused(tmp_path: Path) -> None:
+    """Its words would be others, and nothing that has them be kept out."""
+    (tmp_path / "set.txt").write_bytes("Où a vécu l'écrivain né là-bas?\n".encode("latin-1"))
+    with pytest.raises(CaifError, match="set.txt: not UTF-8"):
+        decontaminate.known(tmp_path / "set.txt", 13)
 
 
 @pytest.mark.parametrize(
