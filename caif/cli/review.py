@@ -64,8 +64,8 @@ def review(
 
     Of a run, finished or not, its samples are asked about. Nobody is told which model wrote an answer or what a judge said
     of it; the order of two answers is drawn and recorded. A vote is on the disk before the next item shows, in a file that
-    only grows, one a rater; the same command goes on where it stopped. Feedback sources `pairs` and `thumbs` read it with
-    format = "reviews".
+    only grows, one a rater; the same command goes on where it stopped, and another --objective begins anew. Feedback
+    sources `pairs` and `thumbs` read it with format = "reviews".
 
     --order useful asks first where a person's word helps most: the two orders flipped, judges disagree, principles
     conflict, the judges' mean or the reward model is undecided. The audit share is drawn apart from that and marked, so
@@ -94,7 +94,7 @@ def review(
         raise CaifError(f"{what}: there are no {kind} to review", remedy)
     known = _known(gold, thumbs=thumbs) if gold else []
     ask = _on_a_page(port) if web else _here
-    with votes.opened(file, name) as opened:
+    with votes.opened(file, name, question.objective) as opened:
         session = Review(with_gold(found, known, gold_share, seed)[:limit], opened, question, seed)
         try:
             ask(session)

@@ -46,16 +46,19 @@ def reviews(objective: str = "helpfulness") -> Reader:
 
 
 def void(path: Path) -> dict[str, str]:
-    """Return the votes of a file that no longer count, and why: taken back, or followed by another on the same item."""
+    """Return the votes of a file that no longer count, and why: taken back, or followed by another on the same item.
+
+    What is said of an item for one objective does not unsay what was said for another.
+    """
     gone: dict[str, str] = {}
-    last: dict[tuple[str, str], str] = {}
+    last: dict[tuple[str, ...], str] = {}
     for line in lines(path):
         if isinstance(line, Rejected):
             continue
         if line.row.get("vote") == "undo":
             gone[str(line.row.get("of"))] = "taken back"
             continue
-        vote, about = str(line.row.get("id")), (str(line.row.get("rater")), str(line.row.get("item")))
+        vote, about = str(line.row.get("id")), tuple(str(line.row.get(key)) for key in ("rater", "item", "objective"))
         if (before := last.get(about, vote)) != vote:
             gone.setdefault(before, "voted again")
         last[about] = vote

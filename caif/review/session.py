@@ -68,7 +68,7 @@ class Review:
             return False
         if choice not in {known.name for known in choices(one)}:
             raise ValueError(f"{choice!r} cannot be said of this item")
-        said = vote(one, self.shown(one), choice) | {"objective": self.question.objective}
+        said = vote(one, self.shown(one), choice)
         said["seconds"] = round(time.monotonic() - self._since[1], 1)
         if comment.strip():
             said["comment"] = comment.strip()[:MAX_COMMENT]

@@ -27,17 +27,18 @@ SALT = "salt"
 
 @dataclass
 class Votes:
-    """The votes of one rater. `standing` holds those that were not taken back, by item, the oldest first."""
+    """The votes of one rater for one objective. `standing` holds those not taken back, by item, the oldest first."""
 
     rater: str
+    objective: str
     handle: FileIO
     standing: dict[str, dict[str, Any]] = field(default_factory=dict)
     torn: bool = False
     """Whether the file may end in the middle of a line, which is then left as it is and counted by whoever reads it."""
 
     def add(self, said: Mapping[str, Any]) -> dict[str, Any]:
-        """Write a vote, and return it with its id, its rater and its time once it is on the disk."""
-        line = {**said, "rater": self.rater, "at": round(time.time(), 3)}
+        """Write a vote, and return it with its id, objective, rater and time once it is on the disk."""
+        line = {**said, "objective": self.objective, "rater": self.rater, "at": round(time.time(), 3)}
         line = {"id": digest(["vote", line]), **line}
         self._append(line)
         self.standing.pop(line["item"], None)
@@ -62,11 +63,14 @@ class Votes:
 
 
 @contextmanager
-def opened(file: Path, rater: str) -> Iterator[Votes]:
-    """Open a file of votes to add to it; a second writer is refused, and so is a file that holds something else."""
+def opened(file: Path, rater: str, objective: str) -> Iterator[Votes]:
+    """Open a file of votes to add to it; a second writer is refused, and so is a file that holds something else.
+
+    What the rater said there for another objective stays, and is no answer to this one.
+    """
     with FileIO(_descriptor(file), "a+") as handle, _alone(file):
-        standing = _standing(file, rater) if file.stat().st_size else {}
-        yield Votes(rater, handle, standing, _is_torn(handle))
+        standing = _standing(file, rater, objective) if file.stat().st_size else {}
+        yield Votes(rater, objective, handle, standing, _is_torn(handle))
 
 
 def _descriptor(file: Path) -> int:
@@ -93,7 +97,7 @@ def _alone(file: Path) -> Iterator[None]:
         lock.release()
 
 
-def _standing(file: Path, rater: str) -> dict[str, dict[str, Any]]:
+def _standing(file: Path, rater: str, objective: str) -> dict[str, dict[str, Any]]:
     gone = void(file)
     found: dict[str, dict[str, Any]] = {}
     for line in lines(file):
@@ -101,7 +105,8 @@ def _standing(file: Path, rater: str) -> dict[str, dict[str, Any]]:
             continue
         if not _is_vote(line):
             raise CaifError(f"{line.where}: is not a vote", "name another file with -o: this one holds something else")
-        if line.row["vote"] != "undo" and line.row.get("rater") == rater and line.row["id"] not in gone:
+        mine = line.row.get("rater") == rater and line.row.get("objective", objective) == objective
+        if line.row["vote"] != "undo" and mine and line.row["id"] not in gone:
             found[line.row["item"]] = line.row
     return found
 

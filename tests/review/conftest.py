@@ -17,9 +17,9 @@ def begin(tmp_path: Path) -> Iterator[Begin]:
     """Begin a review of some items, by a rater, in `votes.jsonl`; every call is a session of its own."""
     with ExitStack() as stack:
 
-        def start(items: list[Item], rater: str = "ada", seed: int = 0) -> Review:
+        def start(items: list[Item], rater: str = "ada", seed: int = 0, objective: str = "helpfulness") -> Review:
             stack.close()
-            votes = stack.enter_context(opened(tmp_path / "votes.jsonl", rater))
-            return Review(items, votes, Question("helpfulness", "be of use"), seed)
+            votes = stack.enter_context(opened(tmp_path / "votes.jsonl", rater, objective))
+            return Review(items, votes, Question(objective, "be of use"), seed)
 
         yield start

@@ -52,6 +52,18 @@ def test_a_choice_becomes_a_preference_with_its_order_and_its_time(begin: Begin,
     assert {one.answers == review.shown(one) for one in review.items.values()} == {True, False}
 
 
+def test_every_objective_is_a_review_of_its_own(begin: Begin, tmp_path: Path) -> None:
+    """In one file: what was said for one is neither asked, taken back nor unsaid for another."""
+    one = pair(0)
+    assert begin([one]).say(one.id, "first")
+    harmless = begin([one], objective="harmlessness")
+    assert harmless.current == one and not harmless.undo()
+    assert harmless.say(one.id, "second")
+    assert begin([one]).current is None
+    said = [row.objective for row in told(tmp_path / "votes.jsonl") if isinstance(row, Preference)]
+    assert said == ["helpfulness", "harmlessness"]
+
+
 def test_the_order_of_answers_is_the_raters_own_and_stays(begin: Begin) -> None:
     """A place that everyone sees the same answer in would tell the answer apart from the others."""
     found = [pair(n) for n in range(30)]
@@ -71,7 +83,7 @@ def test_any_text_comes_back_as_it_was(tmp_path: Path, asked: str, one: str, oth
     file = tmp_path / "votes.jsonl"
     file.unlink(missing_ok=True)
     found = [item(Prompt.of(asked), one, other), item(Prompt.of(asked), one)]
-    with opened(file, "ada") as votes:
+    with opened(file, "ada", "helpfulness") as votes:
         review = Review(found, votes, Question("o"))
         review.say(found[0].id, "first")
         review.say(found[1].id, "up", comment)
@@ -110,7 +122,7 @@ def test_a_stopped_review_goes_on_where_it_was(tmp_path: Path, said: list[str]) 
     """Votes and retractions in any order, in one session or stopped after each: the same stand, the same item is next."""
 
     def session(name: str, steps: list[str]) -> tuple[list[tuple[str, str]], Item | None]:
-        with opened(tmp_path / name, "ada") as votes:
+        with opened(tmp_path / name, "ada", "helpfulness") as votes:
             review = Review([pair(n) for n in range(6)], votes, Question("o"))
             for step in steps:
                 if step == "undo":
@@ -215,10 +227,10 @@ def test_a_vote_that_could_not_be_written_is_no_vote(
 def test_a_second_writer_is_refused(begin: Begin, tmp_path: Path) -> None:
     """Another process says so in one line; two raters in two files do not disturb each other."""
     begin([pair(0)])
-    code = f"from pathlib import Path\nfrom caif.review.votes import opened\nwith opened(Path({str(tmp_path / 'votes.jsonl')!r}), 'b'): pass"
+    code = f"from pathlib import Path\nfrom caif.review.votes import opened\nwith opened(Path({str(tmp_path / 'votes.jsonl')!r}), 'b', 'helpfulness'): pass"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "another review writes there" in done.stderr
-    with opened(tmp_path / "other.jsonl", "bob"):
+    with opened(tmp_path / "other.jsonl", "bob", "helpfulness"):
         pass
 
 
@@ -228,12 +240,12 @@ def test_a_vote_that_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
 import os, signal
 from pathlib import Path
 from caif.review.votes import opened
-with opened(Path({str(tmp_path / "votes.jsonl")!r}), "ada") as votes:
+with opened(Path({str(tmp_path / "votes.jsonl")!r}), "ada", "helpfulness") as votes:
     votes.add({{"vote": "tie", "item": "x", "answers": []}})
     os.kill(os.getpid(), signal.SIGKILL)
 """
     subprocess.run([sys.executable, "-c", code], check=False)
-    with opened(tmp_path / "votes.jsonl", "ada") as votes:
+    with opened(tmp_path / "votes.jsonl", "ada", "helpfulness") as votes:
         assert list(votes.standing) == ["x"]
 
 
@@ -243,7 +255,7 @@ def test_a_file_that_holds_something_else_is_not_written_to(tmp_path: Path) -> N
     file.write_text('{"prompt": "p", "chosen": "a", "rejected": "b"}\n')
     with (
         pytest.raises(CaifError, match=r"pairs\.jsonl:1: is not a vote; name another file with -o"),
-        opened(file, "ada"),
+        opened(file, "ada", "helpfulness"),
     ):
         pass
 
