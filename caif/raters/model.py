@@ -11,7 +11,7 @@ import numpy as np
 
 from caif.raters import regression
 from caif.raters.dawid_skene import dawid_skene
-from caif.raters.labels import Problem, Truths, total
+from caif.raters.labels import Labels, Problem, Truths, total
 from caif.raters.likelihood import Voices, from_judges, from_people, read, sigmoid
 from caif.raters.votes import Floats, Ints
 
@@ -85,7 +85,7 @@ def _majority(task: Problem) -> Floats:
     labels = task.people
     for_it = labels.for_one == (labels.sign > 0)
     odds = SLOPE[0] * total(labels.item, labels.weight * np.where(for_it, 1, -1), task.items)
-    several = total(labels.item, labels.weight > 0, task.items) >= SEVERAL
+    several = _speakers(labels, task.items) >= SEVERAL
     known = several[labels.item]
     if known.any():
         some, side = labels.only(known), for_it[known].astype(int)
@@ -93,6 +93,13 @@ def _majority(task: Problem) -> Floats:
         found = np.clip(coins.truth[:, 1], 1e-9, 1 - 1e-9)
         odds[: len(found)] = np.where(several[: len(found)], np.log(found / (1 - found)), odds[: len(found)])
     return np.asarray(odds)
+
+
+def _speakers(labels: Labels, items: int) -> Ints:
+    """Return how many raters spoke on each item: who has thumbs on both its answers is one."""
+    heard = labels.weight > 0
+    each = np.unique(labels.rater[heard] * items + labels.item[heard])
+    return np.bincount(each % max(items, 1), minlength=items)
 
 
 def _improved(task: Problem, voices: Voices, judged: Truths, group: Ints, truth: Floats) -> Voices:

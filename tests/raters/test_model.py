@@ -10,7 +10,7 @@ from caif.raters.labels import problem, scaled
 from caif.raters.likelihood import Voices, from_people, read
 from caif.raters.model import fit
 from caif.raters.regression import Held, step
-from caif.raters.votes import Items, Votes, fuse
+from caif.raters.votes import Items, Thumbs, Votes, fuse
 
 
 @given(seed=st.integers(0, 999))
@@ -147,6 +147,18 @@ def test_repeating_oneself_counts_once() -> None:
     both = [np.append(column, [value, value]) for column, value in zip(alone[:6], (0, 0, 0, 1, 1, 0), strict=True)]
     both[3][-1] = 0
     assert fuse(Votes(*both, *votes[6:]), items).p[0] == pytest.approx(0.5, abs=1e-6)
+
+
+def test_a_second_rater_who_likes_everything_makes_nobody_surer() -> None:
+    """Thumbs up on both answers are one person's and say nothing: two who spoke are not three who agree."""
+    n, items = 200, np.arange(200)
+    votes = Votes(
+        items, 0 * items, 0 * items, np.ones(n), np.ones(n), 0 * items, ("ann",), ("people",), frozenset({"people"})
+    )
+    pairs = Items(2 * items, 2 * items + 1, np.zeros((n, 0)))
+    both = np.arange(2 * n)
+    liked = Thumbs(both, 0 * both, 0 * both, np.ones(2 * n, dtype=bool), np.ones(2 * n), ("bob",), ("people",))
+    assert fuse(votes, pairs, liked).p == pytest.approx(fuse(votes, pairs).p, abs=0.02)
 
 
 def test_a_cap_bounds_what_one_rater_weighs() -> None:
