@@ -80,7 +80,7 @@ class Ledger:
         return found
 
     def put(self, answers: Mapping[str, Answer], model: str, stage: str, run: str = "") -> dict[str, Answer]:
-        """Store answers, all of them or none, and return them with their time. When this returns they survive a power cut.
+        """Store answers, all of them or none, and return what now stands, with its time. When this returns they survive a power cut.
 
         `run` is who paid for them.
         """
@@ -93,7 +93,9 @@ class Ledger:
         ]
         with self._errors_told(), self._db:
             self._db.execute("begin immediate")
-            self._db.executemany("insert or ignore into answers values (?,?,?,?,?,?,?,?)", rows)
+            new = self._db.executemany("insert or ignore into answers values (?,?,?,?,?,?,?,?)", rows).rowcount
+        if new < len(rows):  # another run was first: its answers stand, or this run's rows would not come again
+            return self.get(list(answers))
         return {key: answer._replace(at=now) for key, answer in answers.items()}
 
     def spent(self, run: str = "") -> dict[str, Spent]:

@@ -71,7 +71,8 @@ def test_the_first_answer_stays(file: Path) -> None:
     """A key has one answer for ever: what was used once is what a resumed run uses."""
     ledger = Ledger(file)
     first = ledger.put({"k": ANSWER}, "m", "s")
-    ledger.put({"k": ANSWER._replace(text="another")}, "m", "s")
+    later = ledger.put({"k": ANSWER._replace(text="another"), "new": ANSWER}, "m", "s")
+    assert later["k"] == first["k"] and later == ledger.get(["k", "new"])
     assert ledger.get(["k"]) == first
 
 
