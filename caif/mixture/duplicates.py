@@ -5,15 +5,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from caif.mixture.ids import ids
-from caif.mixture.rows import Bools, Ints, Rows, crossed, named, numbered, replaced
+from caif.mixture.rows import Bools, Ints, Rows, crossed, floats, named, numbered, replaced
 from caif.mixture.shares import judged
 
 
 def firsts(rows: Rows) -> Ints:
     """Return for each row the one that is to stand for its opinion: itself, or one that gives the same opinion.
 
-    A named person's same label is the same opinion again, and a record of a product's (`origin.raw`) is, whichever source
-    gives it: exports overlap. The heaviest stands for all, of equal ones that of the source which comes first by its name.
+    A named person's same label is the same opinion again, and a product's same record (`origin.raw`, of one time) is,
+    whichever source gives it: exports overlap. The heaviest stands for all, of equal ones that of the source which comes first by its name.
     """
     opinion = _opinions(rows)
     codes, names = named(rows.column("source"))
@@ -54,7 +54,8 @@ def _opinions(rows: Rows) -> Ints:
     """Return a number for each opinion: what is said, by whom or in which record; and in which source, where neither is known."""
     raw, rater = rows.column("origin", "raw"), rows.column("rater")
     person = _flags(pc.not_equal(rater, "")) & ~judged(rows)
-    record = np.where(person, 0, numbered(raw) + 1) * _flags(pc.not_equal(raw, ""))
+    at = np.unique(np.nan_to_num(floats(rows.column("origin", "at")), nan=-1.0), return_inverse=True)[1]
+    record = np.where(person, 0, crossed(numbered(raw), at) + 1) * _flags(pc.not_equal(raw, ""))
     same = numbered(rows.column("id"))
     elsewhere = _of_several_sources(rows) & (person | (record > 0))
     if elsewhere.any():

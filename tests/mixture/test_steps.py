@@ -96,6 +96,12 @@ def test_an_opinion_that_two_sources_give_is_one(fields: dict[str, Any], same: b
     assert firsts(tabled(others, Preference)).tolist() == [0, 1, 2]
 
 
+def test_the_first_lines_of_two_logs_are_two_records() -> None:
+    """Where a record is known by file and line, another time is another record."""
+    rows = [pair(source=source, origin=Origin(raw="log.csv:2", at=at)) for source, at in (("a", 1.0), ("b", 2.0), ("c", 2.0))]
+    assert firsts(tabled(rows, Preference)).tolist() == [0, 1, 1]
+
+
 def test_labels_that_disagree_on_a_comparison_are_found() -> None:
     """Under one objective; a tie takes no side, and what is out has no say."""
     rows = tabled(
