@@ -17,7 +17,7 @@ from pydantic import PrivateAttr
 from caif.errors import CaifError
 from caif.hookspecs import Answer, Params, Question, Request
 from caif.models.encode import answer_ids, prompt_ids
-from caif.models.memory import give_back
+from caif.models.memory import give_back, trim
 
 if TYPE_CHECKING:
     import torch
@@ -171,6 +171,7 @@ class LocalChat(BaseChatModel):
         failures = [_too_long(model, max(len(p) + len(r.ids) for r in some)) for p, some in zip(prompts, replies, strict=True)]
         fit = [r for some, failure in zip(replies, failures, strict=True) if failure is None for r in some]
         values = iter(logprobs(model, fit) if fit else [])
+        trim()  # else what this batch freed lies in pieces that do not fit the next one, and memory grows with every batch
         return [
             failure or Answer("", "stop", tuple(next(values) for _ in some), tokens_in=len(prompt))
             for prompt, some, failure in zip(prompts, replies, failures, strict=True)

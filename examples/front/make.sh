@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sweep weights and bounds, two seeds each (the page here: SEEDS=1): examples/front/make.sh. Stopped, it goes on where it was.
+# Sweep weights and bounds, two seeds each: examples/front/make.sh. Stopped, it goes on where it was.
 set -euo pipefail
 cd "$(dirname "$0")"
 home=${CAIF_HOME:-caif-home}
