@@ -9,6 +9,12 @@ import pytest
 os.environ["LANGSMITH_TRACING"] = "false"
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Compute in float32 whatever the processor is, where numbers are compared; slow tests run as a user's model does."""
+    if config.getoption("markexpr") == "not slow":
+        os.environ["CAIF_PRECISION"] = "float32"
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Offer to accept what is printed now as what is wanted."""
     parser.addoption(

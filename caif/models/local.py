@@ -4,6 +4,7 @@ What it computes is in `caif.models.kernel`. A batch's randomness comes from its
 same answers in any process.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -17,7 +18,7 @@ from pydantic import PrivateAttr
 from caif.errors import CaifError
 from caif.hookspecs import Answer, Params, Question, Request
 from caif.models.encode import answer_ids, prompt_ids
-from caif.models.memory import give_back, trim
+from caif.models.memory import give_back, hold, trim
 
 if TYPE_CHECKING:
     import torch
@@ -27,14 +28,19 @@ if TYPE_CHECKING:
 
 GENERATE_ROWS = 32
 SCORE_TOKENS = 4096
+PRECISION = "CAIF_PRECISION"
 ANOTHER = "name a causal language model (its config.json lists a …ForCausalLM)"
 _ROLES = {"human": "user", "ai": "assistant", "system": "system"}
 
 
 def precision() -> "torch.dtype":
-    """Return bfloat16 where this machine computes in it, else float32."""
+    """Return bfloat16 where this machine computes in it, else float32; CAIF_PRECISION names one of them for any machine."""
     import torch
 
+    if named := os.environ.get(PRECISION):
+        if named not in ("bfloat16", "float32"):
+            raise CaifError(f"{PRECISION}={named}: models are loaded in bfloat16 or float32", "name one of them, or unset it")
+        return torch.bfloat16 if named == "bfloat16" else torch.float32
     if torch.cuda.is_available():
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()  # noqa: SLF001 - no public way
@@ -52,6 +58,7 @@ def load(folder: str) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
     """Load a model (or an adapter with its base) and its tokenizer, made ready for caif's use."""
     from transformers import AutoTokenizer
 
+    hold()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     tokenizer.padding_side = "left"
     if tokenizer.pad_token_id is None:

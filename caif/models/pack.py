@@ -1,8 +1,9 @@
-"""Faster float32 inference on processors without bfloat16: weights in oneDNN's own layout.
+"""Faster inference on a CPU: weights in oneDNN's own layout.
 
 torch multiplies float32 matrices with MKL, which decodes a batch of 16 at a third of what oneDNN reaches with packed
-weights on the same cores (tests/bench/bench_pack.py prints the ratio). The operator is torch's own but not public, so it
-is compared with the ordinary one before anything is replaced, and any disagreement leaves the model as it was.
+weights on the same cores; in bfloat16 oneDNN packs the weights again for every product, of 16 rows and of a thousand
+(tests/bench/bench_pack.py prints the ratios). The operator is torch's own but not public, so it is compared with the
+ordinary one before anything is replaced, and any disagreement leaves the model as it was.
 """
 
 from collections.abc import Iterator
@@ -29,28 +30,34 @@ class Packed(torch.nn.Module):
         return torch.ops.mkldnn._linear_pointwise(x.contiguous(), self.packed, self.bias, "none", [], "")
 
 
-def works() -> bool:
+def works(dtype: torch.dtype) -> bool:
     """Whether the packed product agrees with the ordinary one here."""
     try:
         with torch.inference_mode():
-            linear = torch.nn.Linear(64, 48)
-            x = torch.randn(3, 5, 64, generator=torch.Generator().manual_seed(0))
-            return torch.allclose(Packed(linear)(x), linear(x), atol=1e-5)
+            linear = torch.nn.Linear(64, 48, dtype=dtype)
+            x = torch.randn(3, 5, 64, generator=torch.Generator().manual_seed(0)).to(dtype)
+            return torch.allclose(Packed(linear)(x), linear(x), rtol=0, atol=1e-5 if dtype == torch.float32 else 0.02)
     except (RuntimeError, AttributeError, NotImplementedError):
         return False
 
 
 def pack(model: "PreTrainedModel") -> None:
-    """Replace every float32 linear layer on a CPU by its packed form, an adapter merged into it; others stay.
+    """Replace every linear layer on a CPU by its packed form; others stay. Only for inference.
 
-    Only for inference, and only in float32: there a merged adapter is exact to the last digits, in bfloat16 it is not.
+    In float32 an adapter is merged into its layer, which is exact to the last digits; in bfloat16 it is not, so there
+    the layer under it is packed. The output matrix stays in bfloat16: it is the embedding too, so its packed form would be a
+    second copy of a third of a small model, for a tenth of a decoding step.
     """
-    if _gains(model):
-        for parent, name, layer in _layers(model):
+    exact = model.dtype == torch.float32
+    if _gains(model, (torch.float32, torch.bfloat16)):
+        for parent, name, layer in list(_layers(model, adapted=exact)):
             linear = _merged(layer)
-            if type(linear) is torch.nn.Linear:
+            if type(linear) is torch.nn.Linear and (exact or linear is not model.get_output_embeddings()):
                 setattr(parent, name, _packed(linear))
+                del layer, linear
                 trim()  # else the weights replaced so far stay with the allocator, and memory peaks at twice the model
+        for tensor in () if exact else model.parameters():
+            tensor.data = tensor.data.clone()  # as long as one lies in the file's mapping, all of the file counts as ours
 
 
 @contextmanager
@@ -59,7 +66,7 @@ def packed(model: "PreTrainedModel") -> Iterator[None]:
     replaced: list[tuple[torch.nn.Module, str, torch.nn.Module]] = []
     try:
         with torch.no_grad():
-            for parent, name, layer in list(_layers(model)) if _gains(model) else []:
+            for parent, name, layer in list(_layers(model)) if _gains(model, (torch.float32,)) else []:
                 linear = _copied(layer)
                 if type(linear) is torch.nn.Linear:
                     replaced.append((parent, name, layer))
@@ -70,19 +77,21 @@ def packed(model: "PreTrainedModel") -> Iterator[None]:
             setattr(parent, name, layer)
 
 
-def _gains(model: "PreTrainedModel") -> bool:
-    return model.device.type == "cpu" and model.dtype == torch.float32 and works()
+def _gains(model: "PreTrainedModel", kinds: tuple[torch.dtype, ...]) -> bool:
+    return model.device.type == "cpu" and model.dtype in kinds and works(model.dtype)
 
 
-def _layers(module: torch.nn.Module) -> Iterator[tuple[torch.nn.Module, str, torch.nn.Module]]:
-    """Yield every linear or adapted layer with its parent and name, but not what an adapted layer is made of."""
+def _layers(module: torch.nn.Module, *, adapted: bool = True) -> Iterator[tuple[torch.nn.Module, str, torch.nn.Module]]:
+    """Yield every linear layer with its parent and name: an adapted one with its adapter, or what lies under that alone."""
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     for name, child in list(module.named_children()):
-        if isinstance(child, (torch.nn.Linear, BaseTunerLayer)):
+        if isinstance(child, BaseTunerLayer) and not adapted:
+            yield child, "base_layer", child.get_base_layer()
+        elif isinstance(child, (torch.nn.Linear, BaseTunerLayer)):
             yield module, name, child
         else:
-            yield from _layers(child)
+            yield from _layers(child, adapted=adapted)
 
 
 def _packed(linear: torch.nn.Linear) -> Packed:

@@ -75,7 +75,7 @@ class Bare:
                 return hidden(inner, sequences)
             past, before = _HELD.get(self.policy) or Held(Past(), torch.empty(0, device=inner.device))
             trie, kept = lay_out(sequences, past), Layers()
-            states = forward(inner, trie.tokens, trie.positions, Tree(trie, inner.device, kept, past))
+            states = forward(inner, trie.tokens, trie.positions, Tree(trie, kept, past))
             states = torch.cat([before, states]) if past.size else states
         if len(states) <= HELD:
             found = [(list(ids), path) for ids, path in zip(sequences, trie.paths, strict=True)]

@@ -16,7 +16,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
 from caif.models.kernel.past import Layers, Past
-from caif.models.kernel.trie import Trie, lay_out
+from caif.models.kernel.trie import Trie, lay_out, pieces
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -43,10 +43,10 @@ class Tree:
     Those of `past`, which the trie's paths begin with, come first.
     """
 
-    def __init__(self, trie: Trie, device: torch.device, kept: Layers | None = None, past: Past | None = None):
+    def __init__(self, trie: Trie, kept: Layers | None = None, past: Past | None = None):
         self.kept, self.past = kept, past
         self.first = past.size if past else 0
-        self.runs = [(run, torch.tensor(run.path, device=device)) for run in trie.runs]
+        self.runs = [(run, pieces(run.path)) for run in trie.runs]
         self.masks: dict[int | None, list[torch.Tensor | None]] = {}
 
     def attend(
@@ -61,11 +61,10 @@ class Tree:
         if window not in self.masks:
             self.masks[window] = [_mask(run.stop - run.start, len(run.path), window, query) for run, _ in self.runs]
         out = query.new_empty(query.shape[1], query.shape[0], value.shape[2])
-        for (run, path), mask in zip(self.runs, self.masks[window], strict=True):
+        for (run, seen), mask in zip(self.runs, self.masks[window], strict=True):
             own = slice(run.start, run.stop)
-            seen = slice(self.first + run.start, self.first + run.stop) if len(run.path) == run.stop - run.start else path
             mixed = scaled_dot_product_attention(
-                query[None, :, own], key[None, :, seen], value[None, :, seen], mask,
+                query[None, :, own], _along(key, seen)[None], _along(value, seen)[None], mask,
                 is_causal=mask is None, scale=scale, enable_gqa=key.shape[0] < query.shape[0],
             )  # fmt: skip
             out[own] = mixed[0].transpose(0, 1)
@@ -140,7 +139,7 @@ def hidden(model: "PreTrainedModel", sequences: Sequence[Sequence[int]]) -> tupl
     """Return the hidden states of some sequences, and where in them every token of each sequence is found."""
     if installed(model):
         trie = lay_out(sequences)
-        return forward(model, trie.tokens, trie.positions, Tree(trie, model.device)), trie.paths
+        return forward(model, trie.tokens, trie.positions, Tree(trie)), trie.paths
     parts = [model.base_model(torch.tensor([[*ids]], device=model.device)).last_hidden_state[0] for ids in sequences]
     ends = [0]
     for part in parts:
@@ -186,7 +185,7 @@ def _fits(model: "PreTrainedModel") -> bool:
         model.set_attn_implementation(NAME)
         try:
             trie = lay_out(asked)
-            states = forward(model, trie.tokens, trie.positions, tree := Tree(trie, model.device))
+            states = forward(model, trie.tokens, trie.positions, tree := Tree(trie))
             given = torch.cat([*(states[[*path]] for path in trie.paths), _followed(model, tokens)])
             return torch.allclose(given, wanted, rtol=0, atol=near) and _windows(model) <= tree.masks.keys()
         except (NotImplementedError, LookupError, TypeError, RuntimeError):
@@ -206,10 +205,15 @@ def _windows(model: "PreTrainedModel") -> set[int]:
 def _followed(model: "PreTrainedModel", tokens: list[int]) -> torch.Tensor:
     """Return the last token's hidden state [1, size], computed after the others were kept."""
     trie, kept = lay_out([tokens[:-1]]), Layers()
-    forward(model, trie.tokens, trie.positions, Tree(trie, model.device, kept))
+    forward(model, trie.tokens, trie.positions, Tree(trie, kept))
     rows = Rows([len(tokens) - 1], 1, model.device, model.dtype)
     rows.fill([0], trie.paths, kept)
     return forward(model, tokens[-1:], [len(tokens) - 1], rows)
+
+
+def _along(part: torch.Tensor, seen: Sequence[slice]) -> torch.Tensor:
+    """Return keys or values [heads, tokens, size] along a path; pieces are copied at a third of what single tokens take."""
+    return part[:, seen[0]] if len(seen) == 1 else torch.cat([part[:, piece] for piece in seen], 1)
 
 
 def _mask(own: int, seen: int, window: int | None, like: torch.Tensor) -> torch.Tensor | None:

@@ -112,7 +112,7 @@ def _read(
     for some in cut(prompts, PROMPT_TOKENS):
         trie = lay_out([prompts[row] for row in some], past)
         kept: Layers = []
-        tree = Tree(trie, model.device, kept, past)
+        tree = Tree(trie, kept, past)
         states = forward(model, trie.tokens, trie.positions, tree)
         rows.fill(some, trie.paths, kept)
         last |= {row: states[path[-1] - tree.first] for row, path in zip(some, trie.paths, strict=True)}

@@ -85,3 +85,9 @@ def cut(sequences: Sequence[Sequence[int]], limit: int) -> list[list[int]]:
 def shared(a: Sequence[int], b: Sequence[int]) -> int:
     """Return how many first tokens two sequences share."""
     return next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+
+
+def pieces(path: Sequence[int]) -> list[slice]:
+    """Return a path as the few pieces that lie together in the layout."""
+    breaks = [n for n in range(1, len(path)) if path[n] != path[n - 1] + 1]
+    return [slice(path[start], path[stop - 1] + 1) for start, stop in pairwise([0, *breaks, len(path)])]
