@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+import os
 from contextlib import suppress
 
 
@@ -10,12 +11,17 @@ _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
 _WHOLE = 1 << 30
 
 
+_KERNELS = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
+
+
 def hold() -> None:
     """Have the C library keep freed memory for the next tensor, until `trim` gives it back.
 
     By default glibc asks the system for every block of 32 MB and returns it when it is freed; the system clears each page
     anew, which takes longer than a bfloat16 matrix product that fills it (tests/bench/bench_score.py: 1.4 times the rate).
+    oneDNN keeps 1,024 compiled products, one for every number of tokens it has met, 7 MB a batch; the last ones are enough.
     """
+    os.environ.setdefault(_KERNELS, "64")
     with suppress(OSError, AttributeError):
         for threshold in (_MMAP_THRESHOLD, _TRIM_THRESHOLD):
             ctypes.CDLL(None).mallopt(threshold, _WHOLE)
