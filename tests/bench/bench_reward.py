@@ -21,7 +21,7 @@ from machine import high_water, peak, text
 
 from caif.config import ModelSpec, Reward
 from caif.data import Preference, Prompt
-from caif.models.local import precision
+from caif.models.local import device, precision
 from caif.models.resolve import folder
 from caif.run import Tell
 from caif.training.examples import Examples, Numbers, read_examples
@@ -94,7 +94,8 @@ def by_trl(path: str, found: Examples, batch: int, checkpointing: bool, scratch:
     ids = [[found.answers[n].ids for n in example.answers] for example in found.rows]
     config = RewardConfig(
         output_dir=scratch, per_device_train_batch_size=batch, gradient_accumulation_steps=STEP // batch,
-        gradient_checkpointing=checkpointing, bf16=precision() is torch.bfloat16, num_train_epochs=1, logging_steps=1000,
+        gradient_checkpointing=checkpointing, bf16=precision() is torch.bfloat16, use_cpu=device() == "cpu",
+        num_train_epochs=1, logging_steps=1000,
         save_strategy="no", report_to="none", disable_tqdm=True, lr_scheduler_type="constant",
     )  # fmt: skip
     RewardTrainer(
