@@ -15,7 +15,7 @@ from caif.mixture import boilerplate, decontaminate, shares
 from caif.mixture.duplicates import contradictory, firsts, summed
 from caif.mixture.fused import fuse_rows
 from caif.mixture.groups import connected
-from caif.mixture.keys import comparisons, ranks
+from caif.mixture.keys import answers, comparisons, ranks
 from caif.mixture.near import near_duplicates
 from caif.mixture.numbers import numbers, people
 from caif.mixture.reading import read
@@ -28,6 +28,9 @@ from caif.store import Artifact
 
 LARGE = 0.5
 """A group that hangs together and holds more of the rows than this leaves no honest split."""
+
+NONE: Links = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
+"""No links."""
 
 
 class Step(NamedTuple):
@@ -58,7 +61,7 @@ def mix(
 ) -> Mixture:
     """Return the mixture of all sources."""
     step = settled(paired(cleaned(sources, cfg, seed, tally, tell), cfg, tally), cfg, tally)  # which lets the texts go
-    pairs, near = without_near(step.pairs, cfg, tally)
+    pairs, near = without_near(step, cfg, tally)
     pairs = tally.leave(
         pairs, shares.over_limit(pairs, _prompts(pairs), cfg.per_prompt, seed), "over the limit of pairs a prompt"
     )
@@ -164,29 +167,50 @@ def settled(step: Step, cfg: Combine, tally: Tally) -> Step:
     return Step(one.rows, thumbs.without(one.used), step.said)
 
 
-def without_near(pairs: Rows, cfg: Combine, tally: Tally) -> tuple[Rows, list[Links]]:
-    """Return the pairs with near-duplicates weighing together what one does, or with one of each left; and links among them."""
-    none = np.zeros(0, dtype=np.int64)
-    if cfg.near_duplicates == "off" or not pairs.kept.any():
-        return pairs, [(none, none), (none, none)]
-    key = comparisons(pairs)
-    comparison = numbered(key)
-    places = np.flatnonzero(pairs.kept)
-    shown = places[np.unique(comparison[places], return_index=True)[1]]
-    shown = shown[np.argsort(ranks(key)[shown])]  # so that nothing depends on the order of rows
-    group = connected(len(shown), *near_duplicates(pairs, shown, cfg.alike))
-    number = np.zeros(int(comparison.max()) + 1, dtype=np.int64)
-    number[comparison[shown]] = np.arange(len(shown))
-    mine = number[comparison]
-    like, near = shown[group[mine]], pairs.kept & (group[mine] != mine)
-    links = np.flatnonzero(near), like[near]
+def without_near(step: Step, cfg: Combine, tally: Tally) -> tuple[Rows, list[Links]]:
+    """Return the pairs with near-duplicates weighing together what one does, or with one of each left; and links among them.
+
+    Thumbs on answers that are nearly one keep their weight, since each is what somebody said; they are on one side, too.
+    """
+    pairs, said = step.pairs, step.said[1]
+    if cfg.near_duplicates == "off":
+        return pairs, [NONE, NONE]
+    thumbs = _likenesses(said, answers(said, "completion"), cfg.alike).links
+    tally.told(said, np.isin(np.arange(said.size), thumbs[0]), "near-duplicate: on the side of one")
+    found = _likenesses(pairs, comparisons(pairs), cfg.alike)
+    near, like = found.links
+    is_near = np.isin(np.arange(pairs.size), near)
     if cfg.near_duplicates == "drop":
-        kept = pairs.table["id"].take(pa.array(like))
-        return tally.leave(pairs, near, "near-duplicate", kept), [(none, none), (none, none)]
-    tally.told(pairs, near, "near-duplicate: shares the weight of one")
-    tally.came_from(pairs, pairs, links, "near-duplicate of")
-    times = np.bincount(group, minlength=len(shown))[group[mine]]
-    return pairs.weighing(np.where(pairs.kept, pairs.weight / times, pairs.weight)), [links, (none, none)]
+        kept = pairs.table["id"].take(pa.array(found.like))
+        return tally.leave(pairs, is_near, "near-duplicate", kept), [NONE, thumbs]
+    tally.told(pairs, is_near, "near-duplicate: shares the weight of one")
+    tally.came_from(pairs, pairs, (near, like), "near-duplicate of")
+    return pairs.weighing(np.where(pairs.kept, pairs.weight / found.times, pairs.weight)), [(near, like), thumbs]
+
+
+class Likeness(NamedTuple):
+    """Of each row, the row that stands for all that are like it, and how many of these there are, each counted once."""
+
+    like: Ints
+    times: Ints
+    links: Links
+    """The rows that are in and like another one, and those."""
+
+
+def _likenesses(rows: Rows, key: pa.ChunkedArray, alike: float) -> Likeness:
+    """Return what rows are like by their texts, where rows of one key are the same."""
+    own = np.arange(rows.size)
+    if not rows.kept.any():
+        return Likeness(own, np.ones(rows.size, dtype=np.int64), NONE)
+    number, places = numbered(key), np.flatnonzero(rows.kept)
+    shown = places[np.unique(number[places], return_index=True)[1]]
+    shown = shown[np.argsort(ranks(key)[shown])]  # so that nothing depends on the order of rows
+    group = connected(len(shown), *near_duplicates(rows, shown, alike))
+    place = np.zeros(int(number.max()) + 1, dtype=np.int64)
+    place[number[shown]] = np.arange(len(shown))
+    mine = place[number]
+    like, near = shown[group[mine]], np.flatnonzero(rows.kept & (group[mine] != mine))
+    return Likeness(like, np.bincount(group, minlength=len(shown))[group[mine]], (near, like[near]))
 
 
 def _shared(

@@ -230,6 +230,24 @@ def test_near_duplicates_can_be_dropped_and_each_says_for_what(tmp_path: Path) -
     assert made.metrics["flow"] == {"ai": {"pairs in": 3, "near-duplicate": 1}}
 
 
+@pytest.mark.parametrize("policy", ["weight", "drop", "off"])
+def test_thumbs_on_nearly_one_answer_keep_their_weight_and_are_on_one_side(tmp_path: Path, policy: str) -> None:
+    """Each is what somebody said; but trained on the one, a model would know the other. Alone, half of them would part."""
+    rows: list[Row] = []
+    for n in range(30):
+        asked, said = (" ".join(f"w{part}{n}x{k}" for k in range(12)) for part in ("a", "b"))  # one family's words alone
+        for k, prompt in enumerate((asked, asked.upper() + "!")):
+            rows.append(thumb(said + "." * k, up=bool(n % 2), prompt=Prompt.of(prompt), rater=f"{n}-{k}"))
+    made = mixed(tmp_path, {"people": rows}, heldout=0.5, near_duplicates=policy, split_by=("prompt",))
+    assert {row.weight for row in made.rows(Rating)} == {1.0}
+    sides: dict[str, set[str]] = {}
+    for row in made.rows(Rating):
+        sides.setdefault(row.rater.split("-")[0], set()).add(row.prompt.split)
+    assert (max(map(len, sides.values())) == 1) == (policy != "off")
+    assert len(set.union(*sides.values())) == 2
+    assert made.counts.get("near-duplicate: on the side of one", 0) == (0 if policy == "off" else 30)
+
+
 def test_labels_of_one_comparison_are_no_near_duplicates(tmp_path: Path) -> None:
     """Two raters who agree are two opinions, not one twice."""
     made = mixed(
