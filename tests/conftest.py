@@ -9,10 +9,13 @@ import pytest
 os.environ["LANGSMITH_TRACING"] = "false"
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Compute in float32 whatever the processor is, where numbers are compared; slow tests run as a user's model does."""
-    if config.getoption("markexpr") == "not slow":
-        os.environ["CAIF_PRECISION"] = "float32"
+os.environ.setdefault("CAIF_PRECISION", "float32")  # whatever the processor is: numbers are compared
+
+
+@pytest.fixture
+def own_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Load models as a user's are, in the precision that this processor is fast in."""
+    monkeypatch.delenv("CAIF_PRECISION")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -49,6 +49,7 @@ def test_the_thumbs_are_usable_and_of_both_kinds() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("own_precision")
 @pytest.mark.skipif(embedded.missing("1.5b") is not None, reason="the embedded models are not installed")
 def test_the_effect_is_real(tmp_path: Path) -> None:
     """On held-out prompts the share of answers with an example rises from the base model to the policy, beyond chance."""

@@ -277,6 +277,7 @@ def test_chance_passes_no_method_more_often_than_promised(method: Method, by_tex
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("own_precision")
 @pytest.mark.parametrize(
     ("name", "wrong"), [("embedded:0.5b", {"places", "known answers"}), ("embedded:1.5b", {"negated"})], ids=["0.5b", "1.5b"]
 )
