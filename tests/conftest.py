@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 
 os.environ["LANGSMITH_TRACING"] = "false"
-
-
 os.environ.setdefault("CAIF_PRECISION", "float32")  # whatever the processor is: numbers are compared
 
 

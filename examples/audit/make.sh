@@ -15,12 +15,10 @@ fine=fine-grained:$DATA/finegrained_rlhf_dev/dev_feedback_100.json
 llmbar=()
 for kind in Base_10 Base_9 Constraint Negation Normal; do llmbar+=("llmbar:$DATA/llmbar/CaseStudy_$kind.json"); done
 
-OPTIONS=--attacks card 0.5b icai taste 30 logprobs,pointwise "$icai"
-card 0.5b hh-rlhf harmlessness 24 logprobs,pointwise "$hh"
-card 0.5b llmbar instruction 6 logprobs,pointwise "${llmbar[@]}"
-card 0.5b fine-grained information 16 logprobs,pointwise "$fine"
-card 1.5b icai taste 12 logprobs,pointwise "$icai"
-OPTIONS=--attacks card 1.5b attacks taste 12 logprobs "$icai"
-card 1.5b hh-rlhf harmlessness 14 logprobs "$hh"
-card 1.5b llmbar instruction 3 logprobs "${llmbar[@]}"
-card 1.5b fine-grained information 8 logprobs "$fine"
+methods=logprobs,pointwise,likelihood
+for judge in 0.5b 1.5b; do
+  OPTIONS=--attacks card $judge icai taste 30 $methods "$icai"
+  card $judge hh-rlhf harmlessness 60 $methods "$hh"
+  card $judge llmbar instruction 12 $methods "${llmbar[@]}"
+  card $judge fine-grained information 30 $methods "$fine"
+done
