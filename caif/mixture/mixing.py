@@ -175,33 +175,35 @@ def without_near(step: Step, cfg: Combine, tally: Tally) -> tuple[Rows, list[Lin
     pairs, said = step.pairs, step.said[1]
     if cfg.near_duplicates == "off":
         return pairs, [NONE, NONE]
-    thumbs = _likenesses(said, answers(said, "completion"), cfg.alike).links
-    tally.told(said, np.isin(np.arange(said.size), thumbs[0]), "near-duplicate: on the side of one")
+    thumbs = _likenesses(said, answers(said, "completion"), cfg.alike)
+    tally.told(said, thumbs.near, "near-duplicate: on the side of one")
     found = _likenesses(pairs, comparisons(pairs), cfg.alike)
-    near, like = found.links
-    is_near = np.isin(np.arange(pairs.size), near)
     if cfg.near_duplicates == "drop":
         kept = pairs.table["id"].take(pa.array(found.like))
-        return tally.leave(pairs, is_near, "near-duplicate", kept), [NONE, thumbs]
-    tally.told(pairs, is_near, "near-duplicate: shares the weight of one")
-    tally.came_from(pairs, pairs, (near, like), "near-duplicate of")
-    return pairs.weighing(np.where(pairs.kept, pairs.weight / found.times, pairs.weight)), [(near, like), thumbs]
+        return tally.leave(pairs, found.near, "near-duplicate", kept), [NONE, thumbs.links]
+    tally.told(pairs, found.near, "near-duplicate: shares the weight of one")
+    tally.came_from(pairs, pairs, found.links, "near-duplicate of")
+    pairs = pairs.weighing(np.where(pairs.kept, pairs.weight / found.times, pairs.weight))
+    return pairs, [found.links, thumbs.links]
 
 
 class Likeness(NamedTuple):
-    """Of each row, the row that stands for all that are like it, and how many of these there are, each counted once."""
+    """Of each row, the row that stands for all that are like it, how many of these there are, and whether it is another one."""
 
     like: Ints
     times: Ints
-    links: Links
-    """The rows that are in and like another one, and those."""
+    near: Bools
+
+    @property
+    def links(self) -> Links:
+        """The rows that are in and like another one, and those."""
+        return np.flatnonzero(self.near), self.like[self.near]
 
 
 def _likenesses(rows: Rows, key: pa.ChunkedArray, alike: float) -> Likeness:
     """Return what rows are like by their texts, where rows of one key are the same."""
-    own = np.arange(rows.size)
     if not rows.kept.any():
-        return Likeness(own, np.ones(rows.size, dtype=np.int64), NONE)
+        return Likeness(np.arange(rows.size), np.ones(rows.size, dtype=np.int64), rows.kept)
     number, places = numbered(key), np.flatnonzero(rows.kept)
     shown = places[np.unique(number[places], return_index=True)[1]]
     shown = shown[np.argsort(ranks(key)[shown])]  # so that nothing depends on the order of rows
@@ -209,8 +211,8 @@ def _likenesses(rows: Rows, key: pa.ChunkedArray, alike: float) -> Likeness:
     place = np.zeros(int(number.max()) + 1, dtype=np.int64)
     place[number[shown]] = np.arange(len(shown))
     mine = place[number]
-    like, near = shown[group[mine]], np.flatnonzero(rows.kept & (group[mine] != mine))
-    return Likeness(like, np.bincount(group, minlength=len(shown))[group[mine]], (near, like[near]))
+    times = np.bincount(group, minlength=len(shown))
+    return Likeness(shown[group[mine]], times[group[mine]], rows.kept & (group[mine] != mine))
 
 
 def _shared(

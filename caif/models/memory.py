@@ -5,26 +5,26 @@ import gc
 import os
 from contextlib import suppress
 
-
-_MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
+MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1
 """glibc's names for them, from malloc.h."""
-_WHOLE = 1 << 30
-
-
-_KERNELS = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
+LARGE, ALLOWED = 1 << 30, 1 << 25
+"""Blocks that glibc may hold: any of a model's, and the largest that every release of it accepts."""
+KERNELS = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
 
 
 def hold() -> None:
-    """Have the C library keep freed memory for the next tensor, until `trim` gives it back.
+    """Have the C library keep what the main thread frees for the next tensor, until `trim` gives it back.
 
     By default glibc asks the system for every block of 32 MB and returns it when it is freed; the system clears each page
     anew, which takes longer than a bfloat16 matrix product that fills it (tests/bench/bench_score.py: 1.4 times the rate).
     oneDNN keeps 1,024 compiled products, one for every number of tokens it has met, 7 MB a batch; the last ones are enough.
     """
-    os.environ.setdefault(_KERNELS, "64")
-    with suppress(OSError, AttributeError):
-        for threshold in (_MMAP_THRESHOLD, _TRIM_THRESHOLD):
-            ctypes.CDLL(None).mallopt(threshold, _WHOLE)
+    os.environ.setdefault(KERNELS, "64")
+    with suppress(OSError, AttributeError):  # other C libraries have no mallopt
+        libc = ctypes.CDLL(None)
+        # Either number ends the first one's growing by itself, so none of them must stay at its small beginning.
+        if libc.mallopt(MMAP_THRESHOLD, LARGE) or libc.mallopt(MMAP_THRESHOLD, ALLOWED):
+            libc.mallopt(TRIM_THRESHOLD, LARGE)
 
 
 def give_back() -> None:

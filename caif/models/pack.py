@@ -67,20 +67,20 @@ def works(dtype: torch.dtype) -> bool:
 def pack(model: "PreTrainedModel") -> None:
     """Replace every linear layer on a CPU by its packed form; others stay. Only for inference.
 
-    In bfloat16 the output matrix stays too: it is the embedding as well, so its packed form would be a second copy of a
-    third of a small model, for a tenth of a decoding step.
+    In bfloat16 an output matrix that is the embedding as well stays too: its packed form would be a second copy of a third
+    of a small model, for a tenth of a decoding step.
     """
-    exact = model.dtype == torch.float32
+    exact, embedding = model.dtype == torch.float32, model.get_input_embeddings().weight
     if not (_on_cpu(model) and works(model.dtype)):
         return
     for parent, name, layer in _layers(model):
         linear = _merged(layer) if exact else _under(layer)
-        if type(linear) is torch.nn.Linear and (exact or linear is not model.get_output_embeddings()):
+        if type(linear) is torch.nn.Linear and (exact or linear.weight is not embedding):
             packed = _packed(linear)
             setattr(parent, name, packed if exact or linear is layer else Adapted(packed, layer))
             del layer, linear
             trim()  # else the weights replaced so far stay with the allocator, and memory peaks at twice the model
-    for tensor in () if exact else model.parameters():
+    for tensor in model.parameters():
         tensor.data = tensor.data.clone()  # as long as one lies in the file's mapping, all of the file counts as ours
 
 
@@ -94,7 +94,7 @@ def packed(model: "PreTrainedModel") -> Iterator[None]:
     replaced: list[tuple[torch.nn.Module, str, torch.nn.Module]] = []
     try:
         with torch.no_grad():
-            for parent, name, layer in list(_layers(model)) if _on_cpu(model) and works(model.dtype) else []:
+            for parent, name, layer in list(_layers(model)) if _on_cpu(model) and (not exact or works(model.dtype)) else []:
                 linear = _copied(layer) if exact else _under(layer)
                 if type(linear) is torch.nn.Linear and (exact or linear is not layer):
                     replaced.append((parent, name, layer))
