@@ -11,16 +11,16 @@ from caif.errors import CaifError, nearest
 OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     ">=": operator.ge, "<=": operator.le, "==": operator.eq, "!=": operator.ne, ">": operator.gt, "<": operator.lt,
 }  # fmt: skip
-_GATE = re.compile(r"\s*(.+?)\s*(>=|<=|==|!=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
+_GATE = re.compile(r"\s*([^<>=!]+?)\s*(>=|<=|==|!=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
 _ESTIMATE = {"mean", "low", "high", "n"}
 MISSING = {
     "flip_rate": "nothing was asked in both orders", "position_bias": "nothing was asked in both orders",
     "position_bias_second": "nothing was asked in both orders", "position_lean": "nothing was asked in both orders",
     "self_consistency": "nothing was voted on: only votes read a question more than once",
     "mass": "no judgement says how much mass was on the options", "price": "the price of a judge is not known",
-    "accuracy": "people decided no pair that was judged", "kappa": "people judged nothing that was judged here",
-    "alpha": "people judged nothing that was judged here", "brier": "people judged nothing that was judged here",
-    "ece": "people judged nothing that was judged here", "log_loss": "people judged nothing that was judged here",
+    "accuracy": "people decided no pair that was judged, or all on one prompt, which tells no interval",
+    **dict.fromkeys(("kappa", "alpha"), "people judged nothing that was judged here, or everything is said to be alike"),
+    **dict.fromkeys(("brier", "ece", "log_loss"), "people judged nothing that was judged here"),
     "ties": "nothing was judged", "longer_preferred": "no judged answers differ in length",
     "length_slope": "no judged answers differ in length",
 }  # fmt: skip
@@ -50,7 +50,19 @@ def parse(text: str) -> Gate:
     if not found:
         raise CaifError(f"--fail-on {text!r}: is not NAME OP NUMBER", 'write for example "flip_rate>0.15"')
     name, op, bound = found.groups()
+    if name.partition(".")[0] not in ROOTS:
+        raise CaifError(f"--fail-on {text!r}: no card has a number {name!r}", nearest(name, ROOTS))
     return Gate(name, op, float(bound), text)
+
+
+ROOTS = {
+    "judgements", "prompts", "flip_rate", "position_bias", "position_bias_second", "self_consistency", "ties", "abstained",
+    "longer_preferred", "suspected_injection", "position_lean", "length_slope", "verdicts", "reasons", "mass", "tokens_in",
+    "tokens_out", "price", "pairs", "decided", "accuracy", "coverage", "kappa", "alpha", "prevalence", "log_loss", "brier", "ece",
+    "ece_noise", "principles", "judges", "methods", "sources", "people", "temperatures", "attacks", "selftest",
+    "recommendation", "draws", "seed",
+}  # fmt: skip
+"""What a card's numbers are called up to the first dot, so that a mistyped gate is told before anything is asked."""
 
 
 def numbers(card: Mapping[str, Any]) -> dict[str, float | None]:

@@ -5,7 +5,7 @@ from the texts alone.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,6 +57,17 @@ def read_pairs(rows: Iterable[Preference | Rating | Rejected], seed: int, limit:
     pairs = [Pair(comparison, tuple(said.values()), objective) for comparison, said, objective in found.values()]
     drawn = sorted(pairs, key=lambda pair: digest([seed, pair.comparison.id, pair.objective]))[:limit]
     return Read(drawn, dict(rejected.most_common()))
+
+
+def refuse_empty(files: Mapping[str, Read]) -> None:
+    """Refuse files without any pair, with what was turned away and why."""
+    if not any(read.pairs for read in files.values()):
+        why = "; ".join(f"{name}: {_turned_away(read)}" for name, read in files.items())
+        raise CaifError(f"there is no usable pair in {why}", "check the reader's name and the file")
+
+
+def _turned_away(read: Read) -> str:
+    return ", ".join(f"{number} rows {reason}" for reason, number in read.rejected.items()) or "it is empty"
 
 
 def called(named: Sequence[str]) -> dict[str, str]:

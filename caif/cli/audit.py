@@ -48,7 +48,7 @@ def audit(
     principles: Annotated[str, typer.Option(metavar="A,B", help="By default those of the pairs' objective.")] = "",
     objective: Annotated[str, typer.Option(metavar="NAME", help="What the pairs are about.")] = "",
     limit: Annotated[int | None, typer.Option(min=1, help="Pairs of each file at most; which is drawn.")] = None,
-    seed: Annotated[int, typer.Option(help="Draws pairs, their order and the intervals.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Draws pairs, their order and the intervals.")] = 0,
     ceiling: Ceiling = None,
     attacks: Annotated[bool, typer.Option("--attacks", help="Also try answers that steer the judge.")] = False,
     fail_on: FailOn = None,
@@ -85,6 +85,11 @@ def audit(
         raise CaifError("--attacks: a judge has to be asked", "name it with --judge")
     if bool(run) == bool(judge):
         raise CaifError("audit: name either a run or a judge, with --judge", "see caif audit --help")
+    if out is not None and (blocked := next((part for part in (out, *out.parents) if part.is_file()), None)):
+        raise CaifError(f"--out {out}: {blocked} is a file", "name a folder, which is made if it is not there")
+    idle = {"--pairs": pairs, "--principles": principles, "--objective": objective, "--limit": limit, "--constitution": constitution}
+    if unused := [name for name, given in ({"--stage": stage} if judge else idle).items() if given]:
+        raise CaifError(f"{unused[0]}: says nothing of a {'judge' if judge else 'run'}", "see caif audit --help")
     if judge:
         if constitution is None or not pairs or out is None:
             raise CaifError("--judge: needs --constitution, --pairs and --out too", "see caif audit --help")
@@ -95,7 +100,11 @@ def audit(
     else:
         table, folder = _of_run(run, stage, seed, home)
         out = out or folder / "audit"
-    outcomes = check(table, gates)
+    try:
+        outcomes = check(table, gates)
+    except CaifError:
+        write_card(out, table | {"gates": []})  # what was asked is paid for
+        raise
     write_card(out, table | {"gates": [outcome._asdict() for outcome in outcomes]})
     print_card(table, out)
     for outcome in outcomes:
@@ -108,7 +117,7 @@ def _of_judge(wanted: Wanted, home: Path, out: Path) -> dict[str, Any]:
     from caif import desk
     from caif.audit.attacks import attack_report
     from caif.audit.judges import Asked, ask, calibrations, judge_card
-    from caif.audit.people import called, read_pairs
+    from caif.audit.people import called, read_pairs, refuse_empty
     from caif.audit.tested import of_findings, sentences
     from caif.audit.write import write_calibrations
     from caif.judge import Bench, judge_all
@@ -122,6 +131,7 @@ def _of_judge(wanted: Wanted, home: Path, out: Path) -> dict[str, Any]:
             name: read_pairs(at.read(named, **wanted.reader), wanted.seed, wanted.limit)
             for named, name in called(wanted.pairs).items()
         }
+        refuse_empty(files)
         asked = Asked(files, law, tuple(wanted.principles))
         model = at.model(wanted.judge)
         bench = Bench(model, at.ask, at.score)

@@ -167,14 +167,13 @@ def export(
     caif constitution export law.toml --to markdown
     """
     from caif.constitution import read
-    from caif.laws.sets import changed_elsewhere
-    from caif.laws.ways import take
+    from caif.laws.ways import lost, take
     from caif.laws.writing import save
     from caif.terminal import Terminal
 
     law = read(file)
     text = take(law, to)
-    if law.origin and to in ("", law.origin.kind) and (left := changed_elsewhere(law)):
+    if law.origin and to in ("", law.origin.kind) and (left := lost(law)):
         Terminal().warn(
             f"that format has no place for what was changed in {', '.join(left[:5])}{' …' * (len(left) > 5)}"
         )

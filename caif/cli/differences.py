@@ -99,14 +99,15 @@ def _ask(
     home: Path,
 ) -> dict[str, Any]:
     from caif import desk
-    from caif.audit.people import read_pairs
+    from caif.audit.people import read_pairs, refuse_empty
     from caif.laws.diff import counted, relabel
     from caif.terminal import Terminal
 
     with desk.at(home, "constitution diff", Terminal()) as here:
         labels = list(dict.fromkeys((j.comparison, j.principle) for j in judgements))
         if source[0]:
-            labels = [(pair.comparison, "") for pair in read_pairs(here.read(source[0]), 0, source[1]).pairs]
+            refuse_empty({source[0]: (read := read_pairs(here.read(source[0]), 0, source[1]))})
+            labels = [(pair.comparison, "") for pair in read.pairs]
         again = relabel(here.bench(*judge), found, labels[: source[1]])
         asked = {"questions": here.questions, "asked": here.paid, "found": here.questions - here.paid}
     rows = {

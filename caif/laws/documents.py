@@ -25,6 +25,8 @@ COMPARE = "This is a rule for the assistant: {rule}\n\nWhich answer keeps better
 INSTRUCT = "Keep to this rule in your answer.\n\nThe rule: {rule}"
 LEVELS = {"root": 4, "system": 3, "developer": 2, "user": 1, "guideline": 0}
 """The attribute `authority` of a heading, by the levels of the OpenAI Model Spec."""
+MADE = ("critique", "revision", "compare", "instruct", "weight", "authority", "applies_to")
+"""What import makes of a section; in the document stands its text alone."""
 _SENTENCE_END = re.compile(r"[.!?:;](?=\s)|\n")
 CUTTERS = {"markdown": markdown, "html": page}
 
@@ -53,6 +55,16 @@ def to_document(law: Constitution) -> str:
     frame = law.origin.frame if law.origin else ""
     heading = "" if law.origin and law.origin.kind == "text" else "# {id}\n\n"
     return frame + "".join(p.text or f"\n\n{heading.format(id=p.id)}{p.compare}\n" for p in law.principles)
+
+
+def changed_beside(law: Constitution) -> list[str]:
+    """Return the ids of principles with a change that the document they come from does not show: it holds their `text`."""
+    own = [p for p in law.principles if p.text]
+    kind: Literal["markdown", "html"] = "html" if law.origin and law.origin.kind == "html" else "markdown"
+    was = from_document(to_document(law.model_copy(update={"principles": tuple(own)})), kind, law.name, "any").principles
+    if len(was) != len(own):  # headings were put into a text or taken out of it, and that goes back
+        return []
+    return [p.id for p, old in zip(own, was, strict=True) if any(getattr(p, f) != getattr(old, f) for f in MADE)]
 
 
 def slug(text: str, otherwise: str = "section") -> str:

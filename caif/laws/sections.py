@@ -11,6 +11,10 @@ from typing import NamedTuple
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _FENCE = re.compile(r" {0,3}(?P<marks>`{3,}|~{3,})(?P<info>[^\n]*)")
 _HEADING = re.compile(r" {0,3}(?P<marks>#{1,6})(?=\s|$)")
+_UNDERLINE = re.compile(r" {0,3}(?:(=+)|-+)[ \t]*\r?\n?\Z")
+"""What makes a heading of the line above it, if a paragraph begins and ends with that line."""
+_NO_TITLE = re.compile(r"    |\t|\s*(?:[-*+>|]|\d+[.)])(?:\s|\Z)|\s*[-=]+\s*\Z")
+"""How a line begins that is code, an item, a quotation, a table or a rule across the page."""
 _HTML_HEADING = re.compile(
     r"<h(?P<level>[1-6])\b[^<>]*>(?P<title>.{0,300}?)</h(?P=level)\s*>", re.IGNORECASE | re.DOTALL
 )
@@ -47,14 +51,25 @@ class Heading(NamedTuple):
 
 
 def markdown(text: str) -> tuple[str, list[Section]]:
-    """Return what stands before the first heading, and the sections. A `#` in fenced code is no heading."""
+    """Return what stands before the first heading, and the sections: `# Title`, or a line of `=` or `-` below the title.
+
+    A `#` in fenced code is no heading.
+    """
     headings, place = [], 0
+    paragraph: list[str] = []
     for line, is_code in lines(text):
+        end = place + len(line)
         if not is_code and (found := _HEADING.match(line)):
-            headings.append(
-                Heading(place, place + len(line), len(found["marks"]), _bare(_unclosed(line[found.end() :].strip())))
-            )
-        place += len(line)
+            headings.append(Heading(place, end, len(found["marks"]), _bare(_unclosed(line[found.end() :].strip()))))
+            paragraph = []
+        elif not is_code and len(paragraph) == 1 and (found := _UNDERLINE.match(line)) and not _NO_TITLE.match(paragraph[0]):
+            headings.append(Heading(place - len(paragraph[0]), end, 1 if found[1] else 2, _bare(paragraph[0].strip())))
+            paragraph = []
+        else:
+            paragraph = [*paragraph[-1:], line] if line.strip() and not is_code else []
+        place = end
+    if len(headings) == 1 and "\n" in text[headings[0].start : headings[0].end].strip():
+        headings = []  # one title that is underlined is that of the whole text
     return _cut(text, headings, markdown_prose)
 
 

@@ -22,6 +22,8 @@ NAMES = {
 }
 """What a field of ours is called elsewhere. `prompt` and `edit_request` are the names of Bai et al. 2022's own set."""
 ASKED = ("critique", "revision", "compare")
+BESIDE = ("instruct", "weight", "authority", "applies_to")
+"""What no other project's file has a place for."""
 LESS_TO_SAY = "A critic of answers was asked this:\n\n{critique}\n\nWhich answer gives the critic less to point out?"
 MEND = "Rewrite the answer so that a critic who is asked this finds nothing to point out:\n\n{critique}"
 FIND = "Point out what in the assistant's last answer calls for this change:\n\n{revision}"
@@ -57,27 +59,23 @@ def to_set(law: Constitution) -> object:
     """Return the document that an imported constitution comes from, with what was changed, added or taken out since."""
     if law.origin is None:
         raise ValueError("to_set needs a constitution that was imported")
-    frame = json.loads(law.origin.frame)
+    frame = _frame(law)
     pairs = [_item(principle, law, named=frame["named"]) for principle in law.principles]
     filled: object = dict(pairs) if frame["named"] else [item for _, item in pairs]
     return _put(frame["around"], frame["at"], filled)
 
 
 def changed_elsewhere(law: Constitution) -> list[str]:
-    """Return the ids of principles with a changed text for which the document they come from has no field."""
-    if law.origin is None or law.origin.kind != "json":
-        return []
-    named = json.loads(law.origin.frame)["named"]
-    as_was = {
-        p.id: _principle(p.id, *_parsed(p, named=named), p.objective, Place((), named, ()))
-        for p in law.principles
-        if p.text
-    }
-    return [
-        p.id for p in law.principles
-        if p.id in as_was
-        and any(not _key(_parsed(p, named=named)[1], f) and getattr(p, f) != getattr(as_was[p.id], f) for f in ASKED)
-    ]  # fmt: skip
+    """Return the ids of principles with a change for which the set that they come from has no field."""
+    named = _frame(law)["named"]
+    found = []
+    for p in law.principles:
+        if p.text:
+            key, item = _parsed(p, named=named)
+            was = _principle(p.id, key, item, p.objective, Place((), named, ()))
+            fields = [*(field for field in ASKED if not _key(item, field)), *BESIDE]
+            found += [p.id] if any(getattr(p, field) != getattr(was, field) for field in fields) else []
+    return found
 
 
 def _find(value: object, at: tuple[str, ...]) -> Place | None:
@@ -128,8 +126,23 @@ def _item(principle: Principle, law: Constitution, *, named: bool) -> tuple[str,
 
 
 def _parsed(principle: Principle, *, named: bool) -> tuple[str, Any]:
-    value = json.loads(principle.text)
-    return next(iter(value.items())) if named else ("", value)
+    """Return what the set calls an imported principle and says of it. Raises CaifError if its text is no item of a set."""
+    try:
+        value = json.loads(principle.text)
+        return next(iter(value.items())) if named else ("", value)
+    except (json.JSONDecodeError, AttributeError, StopIteration):
+        what = f"principle {principle.id}: its text is no item of the JSON set that the constitution was imported from"
+        raise CaifError(what, "leave text as import wrote it, and leave it out of a principle of your own") from None
+
+
+def _frame(law: Constitution) -> dict[str, Any]:
+    """Return what stood around the principles. Raises CaifError if that is not what import wrote."""
+    try:
+        frame: dict[str, Any] = json.loads(law.origin.frame) if law.origin else {}
+        return {name: frame[name] for name in ("at", "named", "around")}
+    except (json.JSONDecodeError, KeyError, TypeError):
+        what = f"{law.name}: origin.frame is not what import wrote"
+        raise CaifError(what, "copy it from the imported file, or take [origin] out and export as --to json") from None
 
 
 def _key(item: Any, field: str) -> str:

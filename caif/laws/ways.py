@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from caif.constitution import Constitution, Principle
 from caif.errors import CaifError, explain, nearest
 from caif.files import parse, read_text
-from caif.laws.documents import from_document, slug, to_document
-from caif.laws.sets import from_set, to_set
+from caif.laws.documents import changed_beside, from_document, slug, to_document
+from caif.laws.sets import changed_elsewhere, from_set, to_set
 from caif.laws.writing import as_json
 
 Kind = Literal["markdown", "html", "json"]
@@ -50,6 +50,13 @@ def take(law: Constitution, to: str = "") -> str:
     if to != came:
         return as_json(law) if to == "json" else readable(law)
     return json.dumps(to_set(law), ensure_ascii=False, indent=2) + "\n" if to == "json" else to_document(law)
+
+
+def lost(law: Constitution) -> list[str]:
+    """Return the ids of imported principles with changes for which the format they come from has no place."""
+    if law.origin is None:
+        return []
+    return changed_elsewhere(law) if law.origin.kind == "json" else changed_beside(law)
 
 
 def readable(law: Constitution) -> str:

@@ -147,6 +147,11 @@ def test_gates_set_the_exit_code(audit: Audit) -> None:
         (("--pairs", "pairs.jsonl"), "is not FORMAT:PATH"),
         (("--reader", "salt"), "is not KEY=VALUE"),
         (("--stage", "x", "quickstart"), "name either a run or a judge"),
+        (("--stage", "x"), "--stage: says nothing of a judge"),
+        (("--out", "pairs.jsonl"), "pairs.jsonl is a file"),
+        (("--out", "pairs.jsonl/card"), "pairs.jsonl is a file"),
+        (("--fail-on", "accuracy=<0.5"), "is not NAME OP NUMBER"),
+        (("--fail-on", "accuracy.lo<0.5"), "did you mean 'accuracy.low'?"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_in_one_line(audit: Audit, more: tuple[str, ...], said: str) -> None:
@@ -154,6 +159,22 @@ def test_what_is_wrong_is_said_in_one_line(audit: Audit, more: tuple[str, ...], 
     done = audit("knows:8", "--limit", "10", *more)
     assert done.exit_code == 2, done.output
     assert said in done.stderr and done.stderr.strip().splitlines()[-1].startswith("caif: ")
+
+
+def test_a_mistyped_gate_costs_no_question_and_one_that_only_the_card_knows_costs_no_card(audit: Audit, tmp_path: Path) -> None:
+    """The names of numbers are known before anything is asked; what stands behind a dot may be a name of the data."""
+    assert audit("knows:8", "--limit", "10", "--fail-on", "flip_ratee>0.1").exit_code == 2
+    assert not (tmp_path / "asked.log").exists() and not Path("card").exists()
+    assert audit("knows:8", "--limit", "10", "--fail-on", "principles.tru.accuracy<1").exit_code == 2
+    assert card()["gates"] == [] and card()["overall"]["pairs"] == 10
+
+
+def test_pairs_without_a_pair_are_named_with_what_was_turned_away(audit: Audit) -> None:
+    """It was said that no principle serves what they are about."""
+    Path("none.jsonl").write_text('{"chosen": 1}\n', encoding="utf-8")
+    done = CliRunner().invoke(app, ["audit", "--judge", "knows:8", "--constitution", "law.json", "--pairs", "hh-rlhf:none.jsonl", "--out", "c"])
+    assert done.exit_code == 2
+    assert "there is no usable pair in hh-rlhf:none.jsonl: 1 rows" in done.stderr
 
 
 def test_a_method_that_cannot_be_asked_is_left_out_with_its_reason(audit: Audit) -> None:

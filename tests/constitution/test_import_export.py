@@ -16,7 +16,7 @@ from caif.laws.examples import left_out, with_files, worked
 from caif.laws.rules import rules
 from caif.laws.sections import markdown, page
 from caif.laws.sets import changed_elsewhere, from_set, to_set
-from caif.laws.ways import bring, readable, take
+from caif.laws.ways import bring, lost, readable, take
 from caif.laws.writing import as_json, as_toml, save_constitution
 
 DATA = Path("/work/shared/data")
@@ -194,6 +194,44 @@ def test_what_is_edited_after_the_import_goes_back_too(tmp_path: Path) -> None:
     assert changed_elsewhere(edited) == []
     asked = law.model_copy(update={"principles": (one.model_copy(update={"compare": "Which is it?"}), three)})
     assert changed_elsewhere(asked) == [one.id], "the set has no field for what is asked of a judge"
+    weighed = law.model_copy(update={"principles": (one.model_copy(update={"weight": 2.0}), three)})
+    assert lost(weighed) == [one.id], "nor for a weight"
+
+
+def test_an_edit_that_a_document_does_not_show_is_told_of() -> None:
+    """The document holds a principle's text; what judges and critics are asked is made of it when it is imported."""
+    law = from_document(SPEC, "markdown", "spec", "o")
+    assert lost(law) == []
+    first, *rest = law.principles
+    for change in ({"compare": "Which is the funniest?"}, {"weight": 3.0}, {"authority": 2}):
+        assert lost(law.model_copy(update={"principles": (first.model_copy(update=change), *rest)})) == [first.id]
+    added = Principle(id="new", objective="o", critique="c", revision="r", compare="Which?")
+    assert lost(law.model_copy(update={"principles": (*law.principles, added)})) == []
+
+
+@pytest.mark.parametrize("text", ["Be nice", "{}", "[1]"])
+def test_a_text_that_is_no_item_of_the_set_is_named_by_its_principle(text: str) -> None:
+    """Somebody's own principle, put into an imported set with a text of its own."""
+    law = from_set({"a": {"critic": "x"}, "b": {"critic": "y"}}, "set", "o")
+    own = law.principles[0].model_copy(update={"id": "mine", "text": text})
+    for export in (to_set, lost):
+        with pytest.raises(CaifError, match="principle mine: its text is no item of the JSON set"):
+            export(law.model_copy(update={"principles": (*law.principles, own)}))
+    assert law.origin is not None
+    broken = law.model_copy(update={"origin": law.origin.model_copy(update={"frame": "{}"})})
+    with pytest.raises(CaifError, match=r"set: origin\.frame is not what import wrote"):
+        to_set(broken)
+
+
+def test_a_title_with_a_line_below_it_is_a_heading() -> None:
+    """Both of Markdown's ways to write one; front matter, rules across the page, lists and tables are none."""
+    text = "---\nname: x\n---\n\nHonesty\n=======\n\nDo not lie.\n\n# Kindness\n\nBe kind.\n\nBrevity\n---\nBe brief.\n"
+    law = from_document(text, "markdown", "spec", "o")
+    assert [p.id for p in law.principles] == ["honesty", "kindness", "kindness--brevity"]
+    assert "Be brief." in law.principles[2].compare and "Kindness" not in law.principles[0].compare
+    assert to_document(law) == text
+    for none in ("- item\n---\n", "a line\nand another\n---\n", "a | b\n--- | ---\n", "> said\n---\n", "```\nx\n---\n```\n"):
+        assert [p.id for p in from_document(f"# One\n\nBe kind.\n\n{none}", "markdown", "spec", "o").principles] == ["one"]
 
 
 def test_sets_by_name_and_sets_of_texts_are_sets_too() -> None:
