@@ -75,8 +75,9 @@ def markdown(text: str) -> tuple[str, list[Section]]:
 
 def page(text: str) -> tuple[str, list[Section]]:
     """Return what stands before the first heading of an HTML page, and the sections."""
+    seen = _UNSEEN.sub(lambda found: " " * len(found[0]), text)  # a heading in a script or comment is none
     headings = [
-        Heading(m.start(), m.end(), int(m["level"]), _html_prose(m["title"])) for m in _HTML_HEADING.finditer(text)
+        Heading(m.start(), m.end(), int(m["level"]), _html_prose(m["title"])) for m in _HTML_HEADING.finditer(seen)
     ]
     return _cut(text, headings, _html_prose)
 

@@ -223,6 +223,15 @@ def test_a_text_that_is_no_item_of_the_set_is_named_by_its_principle(text: str) 
         to_set(broken)
 
 
+def test_a_heading_in_a_script_or_a_comment_is_none() -> None:
+    """Nobody who reads the page sees it; and the page comes back as it was all the same."""
+    hidden = "<script>say('<h1>x</h1>')</script><!-- <h2>y</h2> -->"
+    text = f"<html>{hidden}<h1>Kindness</h1><p>Be kind.</p>{hidden}<h2>Truth</h2><p>Do not lie.</p></html>"
+    law = from_document(text, "html", "page", "o")
+    assert [p.id for p in law.principles] == ["kindness", "kindness--truth"]
+    assert to_document(law) == text
+
+
 def test_a_title_with_a_line_below_it_is_a_heading() -> None:
     """Both of Markdown's ways to write one; front matter, rules across the page, lists and tables are none."""
     text = "---\nname: x\n---\n\nHonesty\n=======\n\nDo not lie.\n\n# Kindness\n\nBe kind.\n\nBrevity\n---\nBe brief.\n"
