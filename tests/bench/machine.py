@@ -11,6 +11,7 @@ import torch
 
 from caif.data import Comparison, Prompt
 from caif.models.local import device, load, precision
+from caif.models.memory import hold
 
 _TEXT = (
     "a the of to and in is for when most people water light heat price time day small large because it then often while "
@@ -41,6 +42,7 @@ def clock(done: float, work: Callable[[], Any]) -> Rate:
 
 def peak() -> float:
     """Return the best rate of a plain matrix product here, in GFLOP/s, in the precision that caif loads models in."""
+    hold()  # as loading a model does before its first product: oneDNN reads once how much it may keep
     best = 0.0
     for rows, inner, columns in ((2048, 2048, 2048), (4096, 896, 4864), (4096, 1536, 8960)):
         a = torch.randn(rows, inner, dtype=precision(), device=device())
