@@ -14,10 +14,12 @@ from caif.judge.wording import Talk
 Asked = Sequence[tuple[Comparison, Principle]]
 
 REASON_TOKENS, LETTER_TOKENS = 200, 8
+_AGAINST = "~¬≠❌✗✘✖🚫👎\u0338\u20e0"
 _LETTER = re.compile(
-    r"[^\w~¬≠]*(?:(?:the )?(?:better )?(?:answer|option|response)(?: is)?[^\w~¬≠]+)?\(?([ABC])\)?[^\w~]*", re.IGNORECASE
-)
-"""A letter and what may stand around it, but nothing that takes it back: ~~A~~ is A crossed out, and ¬A is not A."""
+    rf"[^\w!{_AGAINST}]*(?:(?:the )?(?:better )?(?:answer|option|response)(?: is)?[^\w!{_AGAINST}]+)?"
+    rf"\(?([ABC])\)?[^\w{_AGAINST}]*", re.IGNORECASE,
+)  # fmt: skip
+"""A letter and what may stand around it, but nothing that takes it back: ~~A~~ is A crossed out, and ¬A and ❌A are not A."""
 
 
 def by_logprobs(bench: Bench, asked: Asked) -> list[Outcome]:

@@ -229,7 +229,7 @@ def test_unreadable_votes_are_left_out_of_the_count() -> None:
         ("", ""), ("AB", ""), ("A B", ""), ("A, B", ""), ("A or B", ""), ("[[C]]", ""), ("C", ""), ("I think both are fine.", ""),
         ("I think A", ""), ("A is better than B", ""), ("Neither", ""), ("A\nB", ""), ("a good answer", ""), ("Answer: C", ""),
         ('{"verdict": "A"}', ""), ('{"verdict": "A",}', ""), ("Because", ""), ("Answer A and answer B", ""), (":", ""), ("А", ""),
-        ("~~A~~", ""), ("~~(A)~~", ""), ("¬A", ""), ("Answer: ≠ A", ""),
+        ("~~A~~", ""), ("~~(A)~~", ""), ("¬A", ""), ("❌A", ""), ("!A", ""), ("A 👎", ""), ("A\u0338", ""), ("✅ A", "A"), ("A!", "A"), ("Answer: ≠ A", ""),
         ("0", ""), ("!" * 5000, ""), ("A" * 5000, ""),
     ],
 )  # fmt: skip
