@@ -25,6 +25,14 @@ MISSING = {
     "length_slope": "no judged answers differ in length",
 }  # fmt: skip
 """Why a number can be missing, by its name."""
+ROOTS = {
+    "judgements", "prompts", "flip_rate", "position_bias", "position_bias_second", "self_consistency", "ties", "abstained",
+    "longer_preferred", "suspected_injection", "position_lean", "length_slope", "verdicts", "reasons", "mass", "tokens_in",
+    "tokens_out", "price", "pairs", "decided", "accuracy", "coverage", "kappa", "alpha", "prevalence", "log_loss", "brier", "ece",
+    "ece_noise", "principles", "judges", "methods", "sources", "people", "temperatures", "attacks", "selftest",
+    "recommendation", "draws", "seed",
+}  # fmt: skip
+"""What a card's numbers are called up to the first dot, so that a mistyped gate is told before anything is asked."""
 
 
 class Gate(NamedTuple):
@@ -53,16 +61,6 @@ def parse(text: str) -> Gate:
     if name.partition(".")[0] not in ROOTS:
         raise CaifError(f"--fail-on {text!r}: no card has a number {name!r}", nearest(name, ROOTS))
     return Gate(name, op, float(bound), text)
-
-
-ROOTS = {
-    "judgements", "prompts", "flip_rate", "position_bias", "position_bias_second", "self_consistency", "ties", "abstained",
-    "longer_preferred", "suspected_injection", "position_lean", "length_slope", "verdicts", "reasons", "mass", "tokens_in",
-    "tokens_out", "price", "pairs", "decided", "accuracy", "coverage", "kappa", "alpha", "prevalence", "log_loss", "brier", "ece",
-    "ece_noise", "principles", "judges", "methods", "sources", "people", "temperatures", "attacks", "selftest",
-    "recommendation", "draws", "seed",
-}  # fmt: skip
-"""What a card's numbers are called up to the first dot, so that a mistyped gate is told before anything is asked."""
 
 
 def numbers(card: Mapping[str, Any]) -> dict[str, float | None]:

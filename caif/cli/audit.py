@@ -85,11 +85,9 @@ def audit(
         raise CaifError("--attacks: a judge has to be asked", "name it with --judge")
     if bool(run) == bool(judge):
         raise CaifError("audit: name either a run or a judge, with --judge", "see caif audit --help")
-    if out is not None and (blocked := next((part for part in (out, *out.parents) if part.is_file()), None)):
-        raise CaifError(f"--out {out}: {blocked} is a file", "name a folder, which is made if it is not there")
     idle = {"--pairs": pairs, "--principles": principles, "--objective": objective, "--limit": limit, "--constitution": constitution}
-    if unused := [name for name, given in ({"--stage": stage} if judge else idle).items() if given]:
-        raise CaifError(f"{unused[0]}: says nothing of a {'judge' if judge else 'run'}", "see caif audit --help")
+    _refuse_idle("judge" if judge else "run", {"--stage": stage} if judge else idle)
+    _refuse_file(out)
     if judge:
         if constitution is None or not pairs or out is None:
             raise CaifError("--judge: needs --constitution, --pairs and --out too", "see caif audit --help")
@@ -111,6 +109,24 @@ def audit(
         line(f"{'failed' if outcome.failed else 'passed'}  {outcome.gate}: {outcome.said}")
     if any(outcome.failed for outcome in outcomes):
         raise SystemExit(FAILED)
+
+
+def _refuse_idle(subject: str, options: dict[str, Any]) -> None:
+    """Refuse options that say nothing of what is audited: whoever gives one believes that it does."""
+    from caif.errors import CaifError
+
+    for name, given in options.items():
+        if given:
+            raise CaifError(f"{name}: says nothing of a {subject}", "see caif audit --help")
+
+
+def _refuse_file(out: Path | None) -> None:
+    """Refuse a folder for the card that cannot be made, before anything is asked."""
+    from caif.errors import CaifError
+
+    for part in (out, *out.parents) if out else ():
+        if part.is_file():
+            raise CaifError(f"--out {out}: {part} is a file", "name a folder, which is made if it is not there")
 
 
 def _of_judge(wanted: Wanted, home: Path, out: Path) -> dict[str, Any]:

@@ -25,8 +25,9 @@ COMPARE = "This is a rule for the assistant: {rule}\n\nWhich answer keeps better
 INSTRUCT = "Keep to this rule in your answer.\n\nThe rule: {rule}"
 LEVELS = {"root": 4, "system": 3, "developer": 2, "user": 1, "guideline": 0}
 """The attribute `authority` of a heading, by the levels of the OpenAI Model Spec."""
-MADE = ("critique", "revision", "compare", "instruct", "weight", "authority", "applies_to")
-"""What import makes of a section; in the document stands its text alone."""
+ASKED = ("critique", "revision", "compare")
+BESIDE = ("instruct", "weight", "authority", "applies_to")
+"""What no other project's file has a place for. Of a document that is what is asked too: there stands a section's text alone."""
 _SENTENCE_END = re.compile(r"[.!?:;](?=\s)|\n")
 CUTTERS = {"markdown": markdown, "html": page}
 
@@ -64,7 +65,7 @@ def changed_beside(law: Constitution) -> list[str]:
     was = from_document(to_document(law.model_copy(update={"principles": tuple(own)})), kind, law.name, "any").principles
     if len(was) != len(own):  # headings were put into a text or taken out of it, and that goes back
         return []
-    return [p.id for p, old in zip(own, was, strict=True) if any(getattr(p, f) != getattr(old, f) for f in MADE)]
+    return [p.id for p, old in zip(own, was, strict=True) if any(getattr(p, f) != getattr(old, f) for f in (*ASKED, *BESIDE))]
 
 
 def slug(text: str, otherwise: str = "section") -> str:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from caif.constitution import Constitution, Origin, Principle
 from caif.errors import CaifError
-from caif.laws.documents import COMPARE, CRITIQUE, INSTRUCT, REVISION, slug, unique
+from caif.laws.documents import ASKED, BESIDE, COMPARE, CRITIQUE, INSTRUCT, REVISION, slug, unique
 
 NAMES = {
     "id": ("id", "name", "title", "dimension", "label"),
@@ -21,9 +21,6 @@ NAMES = {
     "rule": ("principle", "statement", "rule", "text", "definition", "description"),
 }
 """What a field of ours is called elsewhere. `prompt` and `edit_request` are the names of Bai et al. 2022's own set."""
-ASKED = ("critique", "revision", "compare")
-BESIDE = ("instruct", "weight", "authority", "applies_to")
-"""What no other project's file has a place for."""
 LESS_TO_SAY = "A critic of answers was asked this:\n\n{critique}\n\nWhich answer gives the critic less to point out?"
 MEND = "Rewrite the answer so that a critic who is asked this finds nothing to point out:\n\n{critique}"
 FIND = "Point out what in the assistant's last answer calls for this change:\n\n{revision}"

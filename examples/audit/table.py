@@ -31,10 +31,10 @@ def interval(found: dict[str, float] | None) -> str:
 def worth() -> Iterator[list[str]]:
     """Yield a line for each judge, kind of pairs and method."""
     for name, judge, card in cards():
-        passed = {one["judge"].split(" by ")[1].split(",")[0]: one["passed"] for one in card.get("selftest", {}).get("judges", ())}
+        passed = {one["judge"].split(" by ")[1].split(",")[0]: one["passed"] for one in card["selftest"]["judges"]}
         for method, found in card["methods"].items():
             flips = f"{found['flip_rate']['mean']:.2f}" if found["flip_rate"] else "no order"
-            tested = "passed" if passed.get(method) else "failed"
+            tested = "passed" if passed[method] else "failed"
             use = "recommended" if card["recommendation"]["method"] == method else ""
             first = f"[{PAIRS[name]}]({judge}/{name}/card.html) ({found['pairs']})"
             yield [first, judge, method, interval(found["accuracy"]), flips, tested, use]

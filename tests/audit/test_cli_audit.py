@@ -8,6 +8,7 @@ import pytest
 from audit_fakes import LAW, judgement, pairs
 from typer.testing import CliRunner, Result
 
+from caif.audit.gates import numbers, parse
 from caif.cli import app
 from caif.content import digest
 from caif.data import Preference
@@ -167,6 +168,15 @@ def test_a_mistyped_gate_costs_no_question_and_one_that_only_the_card_knows_cost
     assert not (tmp_path / "asked.log").exists() and not Path("card").exists()
     assert audit("knows:8", "--limit", "10", "--fail-on", "principles.tru.accuracy<1").exit_code == 2
     assert card()["gates"] == [] and card()["overall"]["pairs"] == 10
+
+
+def test_every_number_of_a_real_card_can_be_a_gate() -> None:
+    """The names that are known before anything is asked are those that a card has."""
+    cards = sorted((Path(__file__).parents[2] / "examples" / "audit").glob("*/*/card.json"))
+    names = {name for file in cards for name in numbers(json.loads(file.read_text(encoding="ascii")))}
+    assert len(cards) == 8 and names
+    for name in names:
+        assert parse(f"{name}>0").name == name
 
 
 def test_pairs_without_a_pair_are_named_with_what_was_turned_away(audit: Audit) -> None:
