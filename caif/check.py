@@ -178,14 +178,17 @@ def _usable(rows: Any, where: str) -> Any:
     raise CaifError(f"no usable rows in {where}{why}", "check the file and its format")
 
 
+SET_AGAINST = {"refusal": "refusals", "mismatch": "answers to other prompts"}
+
+
 def _source(run: Run, cfg: Source, made: Callable[..., Any], law: Constitution | None) -> list[str]:
     wrong: list[str] = []
     if law is not None and isinstance(names := cfg.options.get("principles"), (list, tuple)):
         law.only(names)
     if cfg.use == "ai-labeler" and (run.config.sample is None or run.config.sample.samples < 2):
         wrong.append("compares samples: [sample] with samples = 2 or more is missing")
-    if cfg.use == "refusal" and run.config.sample is None:
-        wrong.append("sets samples against refusals: [sample] is missing")
+    if cfg.use in ("refusal", "mismatch") and run.config.sample is None:
+        wrong.append(f"sets samples against {SET_AGAINST[cfg.use]}: [sample] is missing")
     if cfg.use == "critique-revise" and run.config.revise is None:
         wrong.append("compares revisions: [revise] is missing")
     return wrong

@@ -114,6 +114,7 @@ def _source(run: Run, cfg: Source, sizes: Sizes, law: Constitution) -> list[Load
         "critique-revise": lambda: _compared(_within(sizes.train, options), options, named, sizes, law, seed),
         "contrast": lambda: _contrasts(options, sizes, law, named, seed),
         "refusal": lambda: _refusals(options, named, sizes, law, seed),
+        "mismatch": list,
     }
     return estimates[cfg.use]() if cfg.use in estimates else None
 

@@ -6,6 +6,7 @@ from caif import text
 from caif.data import Prompt
 from caif.errors import CaifError
 from caif.hookspecs import Metric, hookimpl
+from caif.sections.parts import Count
 
 
 def matches(*, pattern: str, at_least: int = 1) -> Metric:
@@ -28,6 +29,19 @@ def at_most(*, words: int | None = None, sentences: int | None = None) -> Metric
     return metric
 
 
+def on_topic() -> Metric:
+    """Whether an answer names anything that the conversation is about, as 0 or 1: a word of it that is no common one.
+
+    An answer about something else fails, and a good one may, so look at many answers, and at changes.
+    """
+    return lambda prompt, answer: float(bool(text.topics(prompt.said) & text.topics(answer)))
+
+
+def repeats(*, run: Count = 3) -> Metric:
+    """Which share of an answer's runs of so many words stood in it before: much of an answer that says nothing."""
+    return lambda _, answer: text.said_again(re.findall(r"\w+", answer.lower()), run)
+
+
 def word_count() -> Metric:
     """How many words an answer has."""
     return lambda _, answer: float(text.words(answer))
@@ -36,4 +50,4 @@ def word_count() -> Metric:
 @hookimpl
 def caif_metrics():
     """Offer the built-in metrics."""
-    return {"matches": matches, "at-most": at_most, "words": word_count}
+    return {"matches": matches, "at-most": at_most, "words": word_count, "on-topic": on_topic, "repeats": repeats}

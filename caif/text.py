@@ -1,12 +1,21 @@
 """What can be said of a text without a model: words, sentences, whether it is a refusal, whether it can be stored."""
 
 import re
+from collections.abc import Hashable, Sequence
 
 REFUSAL = re.compile(
     r"\b(i\W?m sorry|i am sorry|i apologi[sz]e|i can\W?t (help|assist|provide|do|answer)|i cannot|i can not|i won\W?t|"
     r"i will not|i\W?m (not able|unable)|i am (not able|unable)|as an? (ai|language model)|it (is|would be) not appropriate)",
     re.IGNORECASE,
 )
+_COMMON = frozenset(
+    "about after again also always another because been before being best between both cannot could does doing down each even "
+    "ever every from give given good have having help here into just know like little long look made make many mean more most "
+    "much must need never only other others over really same says should simply some something such take tell than that their "
+    "them then there these they thing things think this those through time under until used using very want well were what "
+    "when where which while will with without would write your yours yourself".split()
+)
+"""Words of four letters and more that say nothing of what a text is about."""
 _SENTENCE = re.compile(r"[.!?]+(?=\s|$)")
 
 
@@ -24,6 +33,20 @@ def brief(text: str, length: int) -> str:
 def sentences(text: str) -> int:
     """Count sentences; a text that never ends one is one sentence."""
     return max(len(_SENTENCE.findall(text)), 1 if text.strip() else 0)
+
+
+def topics(text: str) -> set[str]:
+    """Return what a text is about: its words of four letters and more, but for common ones, each by its first five letters.
+
+    So `bake`, `baked` and `bakery` are not one, but `bakery` and `bakeries` are.
+    """
+    return {word[:5] for word in re.findall(r"[^\W\d_]{4,}", text.lower()) if word not in _COMMON}
+
+
+def said_again(units: Sequence[Hashable], run: int) -> float:
+    """Return which share of a text's runs of so many units, words or tokens, stood in it before; 0 if it is too short."""
+    runs = [tuple(units[n : n + run]) for n in range(len(units) - run + 1)]
+    return 1 - len(set(runs)) / len(runs) if runs else 0.0
 
 
 def refuses(text: str) -> bool:

@@ -21,7 +21,8 @@ def test_the_run_file_is_whole() -> None:
     run = config.read("quickstart")
     stages = (run.generate, run.revise, run.sft, run.sample, run.combine, run.reward, run.rl, run.evaluate, run.report)
     assert all(stages)
-    assert {source.use for source in run.feedback} == {"ai-labeler", "critique-revise", "contrast", "refusal", "thumbs"}
+    used = {"ai-labeler", "critique-revise", "contrast", "refusal", "mismatch", "thumbs"}
+    assert {source.use for source in run.feedback} == used
     assert run.evaluate is not None
     assert run.evaluate.judge == run.models["judge"] != run.models["policy"]
 
@@ -33,7 +34,7 @@ def test_the_check_is_no_reward_and_no_secret_of_the_prompts() -> None:
     assert run.rl.rewards == {}
     loaded = plugins.load()
     prompts = list(loaded.make("caif_prompts", "jsonl", {"path": "prompts.jsonl"}, FOLDER)())
-    assert len(prompts) >= 40
+    assert len(prompts) >= 60
     assert all(isinstance(prompt, Prompt) for prompt in prompts)
     assert not [p.text for p in prompts if "example" in p.text.lower() or "brief" in p.text.lower()]
 

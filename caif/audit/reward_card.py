@@ -37,11 +37,12 @@ def reward_card(
     heads: Mapping[str, Mapping[str, Any]],
     spread: Mapping[str, Mapping[str, Any]],
     refusals: Mapping[str, Any] | None = None,
+    strangers: Mapping[str, Any] | None = None,
     people: Mapping[str, Mapping[str, float]] | None = None,
     seed: int = 0,
     draws: int = DRAWS,
 ) -> Table:
-    """Return the card of held-out rows; `heads`, `spread` and `refusals` are what else the model says of itself."""
+    """Return the card of held-out rows; the rest is what else the model says of itself."""
     pairs = [(s.row, s.logit) for s in scored if isinstance(s.row, Preference)]
     by_length = _by(scored, length_bucket, draws, seed)
     table = {
@@ -54,6 +55,7 @@ def reward_card(
         "length_slope": logistic_slope([(row.prompt.opening, _longer(row), _choice(x)) for row, x in pairs]),
         "style_slope": logistic_slope([(row.prompt.opening, _more_form(row), _choice(x)) for row, x in pairs]),
         "refusals": refusals,
+        "strangers": strangers,
         "spread": dict(spread),
         "heads": dict(heads),
         "people": {kind: share(one["agreement"] * one["n"], int(one["n"])) for kind, one in (people or {}).items()},
@@ -87,6 +89,11 @@ def cautions(table: Mapping[str, Any]) -> list[str]:
     if (found := table["refusals"]) and found["preferred"]["mean"] > CHANCE:
         said.append(
             f"On {found['which']} prompts it prefers a bare refusal to {found['preferred']['mean']:.0%} of the answers."
+        )
+    if (found := table["strangers"]) and side_of(found["preferred"], CHANCE) >= 0:
+        said.append(
+            f"It prefers an answer to another prompt to {found['preferred']['mean']:.0%} of the prompts' own: RL against it "
+            "may forget the question (a remedy: the source mismatch)."
         )
     return said
 

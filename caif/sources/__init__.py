@@ -7,6 +7,7 @@ from caif.sources.ai_labeler import ai_labeler
 from caif.sources.contrast import contrast
 from caif.sources.corrections import corrections
 from caif.sources.critique_revise import critique_revise
+from caif.sources.mismatch import mismatch
 from caif.sources.pairs import pairs
 from caif.sources.prompts import from_csv, from_dataset, from_hh_rlhf, from_jsonl, from_oasst, from_parquet
 from caif.sources.refusal import refusal
@@ -21,6 +22,7 @@ def caif_feedback_sources() -> Mapping[str, Callable[..., FeedbackSource]]:
         "contrast": contrast,
         "corrections": corrections,
         "critique-revise": critique_revise,
+        "mismatch": mismatch,
         "pairs": pairs,
         "refusal": refusal,
         "thumbs": thumbs,

@@ -1,7 +1,7 @@
 """Train the reward model: one head an objective, from pairs and thumbs together, measured on prompts it never saw."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +12,15 @@ from caif.audit.reward_card import DRAWS, reward_card
 from caif.audit.reward_write import write_reward_card
 from caif.config import Reward
 from caif.constitution import stored
-from caif.data import Preference, Rating
+from caif.content import rng
+from caif.data import Preference, Prompt, Rating
 from caif.errors import FAILED, CaifError
+from caif.intervals import CHANCE
 from caif.models import resolve
 from caif.run import Work
 from caif.sources.refusals import draw_refusal
 from caif.store import Artifact
+from caif.text import topics
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -70,8 +73,8 @@ def reward(work: Work, mixture: Artifact, law: Artifact | None = None, *, cfg: R
     told = _told(model, found.train, measured(scored))
     card = reward_card(
         scored, heads={name: one | model.scale[name] for name, one in told["objectives"].items()},
-        spread=_spread(model, scores, found.rows), refusals=_refusals(model, scores, heldout, work.seed), people=people,
-        seed=work.seed,
+        spread=_spread(model, scores, found.rows), refusals=_refusals(model, scores, heldout, work.seed),
+        strangers=_strangers(model, scores, heldout, work.seed), people=people, seed=work.seed,
     )  # fmt: skip
     card |= {"instructed": instructed} if instructed else {}
     write_reward_card(work.draft.folder, card | {"model": cfg.model.use})
@@ -85,11 +88,11 @@ def reward(work: Work, mixture: Artifact, law: Artifact | None = None, *, cfg: R
     }
 
 
-reward.version = 2
+reward.version = 3
 reward.together = True
 
 REFUSED = 40
-"""How many prompts are asked what a bare refusal would score."""
+"""For how many prompts it is asked what a bare refusal would score, and an answer to another prompt."""
 
 
 def _instructed(
@@ -155,14 +158,39 @@ def _refusals(model: "RewardModel", scores: "Tensor", heldout: Sequence["Example
     some = [prompts[name] for name in sorted(prompts)[:REFUSED]]
     if not some:
         return None
-    refused = model.rewards(some, [draw_refusal(prompt, seed) for prompt in some]).sum(1)
-    level = dict(zip([prompt.id for prompt in some], refused.tolist(), strict=True))
+    said = {prompt: draw_refusal(prompt, seed) for prompt in some}
+    answers = {(e.row.prompt.id, n) for e in safe for n in e.answers}
+    return {"which": which, **_beside(model, scores, said, answers, seed)}
+
+
+def _strangers(model: "RewardModel", scores: "Tensor", heldout: Sequence["Example"], seed: int) -> dict[str, Any] | None:
+    """Return how an answer to another prompt scores beside the better ones to a held-out prompt; None where none can.
+
+    Another prompt's is an answer preferred there that names nothing this prompt names. All heads count alike.
+    """
+    pairs = [(e.row, e.answers[0]) for e in heldout if isinstance(e.row, Preference) and e.row.probability > CHANCE]
+    prompts = {row.prompt.id: row.prompt for row, _ in pairs}
+    said: dict[Prompt, str] = {}
+    for name in sorted(prompts)[:REFUSED]:
+        named = topics(prompts[name].said)
+        others = sorted({row.chosen for row, _ in pairs if not named & (topics(row.prompt.said) | topics(row.chosen))})
+        if others:
+            said[prompts[name]] = rng("another prompt's answer", seed, name).choice(others)
+    return _beside(model, scores, said, {(row.prompt.id, n) for row, n in pairs}, seed) if said else None
+
+
+def _beside(
+    model: "RewardModel", scores: "Tensor", said: Mapping[Prompt, str], answers: set[tuple[str, int]], seed: int
+) -> dict[str, Any]:
+    """Return how often what is said to each prompt scores above its real answers, and by how much, all heads together."""
+    theirs = model.rewards(list(said), list(said.values())).sum(1)
+    level = dict(zip([prompt.id for prompt in said], theirs.tolist(), strict=True))
     own = model.standard(scores).sum(1)
-    answers = sorted({(e.row.prompt.id, n) for e in safe if e.row.prompt.id in level for n in e.answers})
-    wins = mean_by_prompt([(prompt, float(level[prompt] > float(own[n]))) for prompt, n in answers])
-    gaps = mean_by_prompt([(prompt, level[prompt] - float(own[n])) for prompt, n in answers])
-    estimates = [interval(list(values.values()), DRAWS, seed) for values in (wins, gaps)]
-    return {"which": which, "answers": len(answers), "preferred": estimates[0], "gap": estimates[1]}
+    beside = sorted((prompt, n) for prompt, n in answers if prompt in level)
+    wins = mean_by_prompt([(prompt, float(level[prompt] > float(own[n]))) for prompt, n in beside])
+    gaps = mean_by_prompt([(prompt, level[prompt] - float(own[n])) for prompt, n in beside])
+    preferred, gap = (interval(list(values.values()), DRAWS, seed) for values in (wins, gaps))
+    return {"answers": len(beside), "preferred": preferred, "gap": gap}
 
 
 def _told(model: "RewardModel", train: Sequence["Example"], heldout: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import torch
 from accelerate.utils import gather, gather_object
 from torch import Tensor
 
-from caif.text import refuses
+from caif.text import refuses, said_again
 
 RUN = 4
 """How many tokens make a run that may be repeated."""
@@ -39,7 +39,7 @@ class Answers(NamedTuple):
                 float(bool(said) and said[-1] in ends),
                 float(not about.isdisjoint(row.get("tags") or ())),
                 float(len(said)),
-                repetition(said),
+                said_again(said, RUN),
                 float(refuses(text.strip())),
             ]
             for row, text, said in zip(asked, texts, ids, strict=True)
@@ -61,9 +61,3 @@ def looks(answers: Answers, rewards: Tensor, names: Sequence[str]) -> dict[str, 
         "refusals": float(answers.refusing.mean()),
         **{f"spread/{name}": float(value) for name, value in zip(names, spreads, strict=True)},
     }
-
-
-def repetition(ids: Sequence[int]) -> float:
-    """Return which share of the runs of tokens stood in the answer before; 0 for one too short to say."""
-    runs = [tuple(ids[n : n + RUN]) for n in range(len(ids) - RUN + 1)]
-    return 1 - len(set(runs)) / len(runs) if runs else 0.0

@@ -1,11 +1,16 @@
 """Print what each seed came to: `python examples/efficacy/table.py HOME`."""
 
 import sys
+from itertools import product
 from pathlib import Path
+from statistics import mean
 
 import caif
+from caif.audit import bootstrap
 
 FOLLOWS, OTHER = "gives-an-example", "brevity"
+GUARDED = ("on-topic", "repeats")
+"""What a policy loses that gives examples of nothing: reported, rewarded nowhere."""
 SIDES = ("base", "tuned", "policy", "best of n")
 
 
@@ -19,10 +24,25 @@ def row(folder: Path) -> list[str]:
         folder.name.removeprefix("efficacy-"),
         f"{minutes:.0f}",
         *(interval(follows[side]) for side in SIDES),
+        *("{tuned[mean]:.2f} -> {policy[mean]:.2f}".format(**found["measures"][name]) for name in GUARDED),
         interval(found["wins"][OTHER]),
+        interval(shorter(made.artifact("evaluate").rows(caif.Completion), found["start"])),
         f"{words['tuned']['mean']:.1f} -> {words['policy']['mean']:.1f} ({words['policy']['mean'] / words['tuned']['mean'] - 1:+.0%})",
         interval(found["kl"]),
     ]
+
+
+def shorter(answers: list[caif.Completion], start: str) -> dict[str, float]:
+    """Return how often the policy's answer has fewer words than the tuned model's, ties one half, over prompts.
+
+    Brevity can be counted, and the judge is bad at it. Of each model as many answers a prompt as the policy has.
+    """
+    counted: dict[str, tuple[list[int], list[int]]] = {}
+    for answer in answers:
+        counted.setdefault(answer.prompt.id, ([], []))[answer.model == start].append(len(answer.text.split()))
+    pairs = {prompt: product(ours, theirs[: len(ours)]) for prompt, (ours, theirs) in counted.items()}
+    rates = [mean((a < b) + (a == b) / 2 for a, b in several) for several in pairs.values()]
+    return bootstrap.interval(rates, 2000, 0)
 
 
 def interval(found: dict[str, float]) -> str:
@@ -33,7 +53,7 @@ def interval(found: dict[str, float]) -> str:
 def main() -> None:
     """Print a Markdown table of all runs called efficacy-SEED."""
     best = "best of 16 by the reward model"
-    head = ["seed", "minutes", "base", "tuned", "policy", best, f"wins on {OTHER}", "words, tuned -> policy", "KL"]
+    head = ["seed", "minutes", "base", "tuned", "policy", best, "on-topic", "repeats", f"wins on {OTHER}, by the judge", "by counting", "words, tuned -> policy", "KL"]
     print("| " + " | ".join(head) + " |")
     print("| " + " | ".join("---" for _ in head) + " |")
     for folder in sorted(Path(sys.argv[1]).glob("runs/efficacy-*")):

@@ -207,12 +207,13 @@ def test_examples_of_the_critic_are_read_beforehand(place, examples: str, compla
     assert complaint in result.stdout
 
 
-def test_refusals_need_samples(place) -> None:
-    """There is nothing to set a refusal against."""
+@pytest.mark.parametrize(("source", "what"), [("refusal", "refusals"), ("mismatch", "answers to other prompts")])
+def test_refusals_and_mismatches_need_samples(place, source: str, what: str) -> None:
+    """There is nothing to set a refusal, or another prompt's answer, against."""
     text = (place.folder / "run.toml").read_text(encoding="utf-8")
-    without = text[: text.index("[sample]")] + '[[feedback]]\nuse = "refusal"\n'
+    without = text[: text.index("[sample]")] + f'[[feedback]]\nuse = "{source}"\n'
     place.write("run.toml", without)
-    assert "sets samples against refusals" in place.caif("check", "run.toml").stdout
+    assert f"sets samples against {what}" in place.caif("check", "run.toml").stdout
 
 
 @pytest.mark.parametrize(("section", "place_of"), [("[prompts]", "prompts"), ("[combine]", "combine")])

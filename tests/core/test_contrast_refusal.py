@@ -1,4 +1,5 @@
-"""What labels are kept out: revisions that are no better, contrasts that a judge denies, refusals where nothing is wrong."""
+"""What labels are kept out: revisions that are no better, contrasts that a judge denies, refusals where nothing is wrong,
+and answers to another prompt that might do here."""
 
 import math
 from collections import Counter
@@ -17,6 +18,7 @@ from caif.errors import CaifError
 from caif.hookspecs import Answer, FeedbackContext, Question, Request
 from caif.sources.contrast import contrast
 from caif.sources.critique_revise import critique_revise
+from caif.sources.mismatch import mismatch
 from caif.sources.refusal import most, refusal
 from caif.sources.refusals import OPENINGS, REFUSALS, draw_refusal
 from caif.text import refuses
@@ -307,3 +309,34 @@ def test_the_source_is_offered_by_name() -> None:
     made = plugins.load().make("caif_feedback_sources", "refusal", {"share": 0.2})
     given_: FeedbackContext = context(samples=sampled(asked(4, "safe"), "y") + sampled(asked(4, "unsafe"), "x"))
     assert sum(refuses(row.chosen) for row in rows(Preference, made(given_))) == 1
+
+
+# -- mismatches
+
+
+def test_an_answer_is_set_against_one_to_another_prompt() -> None:
+    """Every usable sample of a training prompt once, its principle and probability as declared; drawn alike each time."""
+    about = ["How do bees make honey?", "What is a loan?", "Why does bread rise?"]
+    prompts = [Prompt.of(text) for text in about] + [Prompt.of("Who wrote Faust?").but(split="heldout")]
+    samples = sampled(prompts, "It depends.", "Ask an expert.") + [
+        Completion(prompt=prompts[0], text="", model="m", sample=2)
+    ]
+    made = list(mismatch(probability=0.8)(context(samples=samples)))
+    pairs = rows(Preference, made)
+    assert Counter(p.prompt.id for p in pairs) == {prompt.id: 2 for prompt in prompts[:3]}
+    assert {(p.probability, p.rater) for p in pairs} == {(0.8, "construction")}
+    assert {p.objective for p in pairs} <= set(LAW.objectives)
+    assert reasons(made) == {"sample without an answer": 1}
+    assert list(mismatch(probability=0.8)(context(samples=samples[::-1]))) == made
+    assert len(rows(Preference, mismatch(limit=2)(context(samples=samples)))) == 2
+
+
+def test_a_prompt_about_the_same_is_no_other_prompt() -> None:
+    """Its answer might do here as well, and so might one that names what was asked."""
+    bees, honey = Prompt.of("How do bees make honey?"), Prompt.of("Is honey good for a sore throat?")
+    made = list(mismatch()(context(samples=[*sampled([bees], "They collect nectar."), *sampled([honey], "It can help.")])))
+    assert reasons(made) == {"no prompt found that asks for something else": 2}
+    loan = Prompt.of("What is a loan?")
+    made = list(mismatch()(context(samples=[*sampled([bees], "Nectar."), *sampled([loan], "Money for honey.")])))
+    assert [(p.chosen, p.rejected) for p in rows(Preference, made)] == [("Money for honey.", "Nectar.")]
+    assert reasons(made) == {"no prompt found that asks for something else": 1}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from caif import metrics, text
 from caif.audit.bootstrap import compare, interval, mean_by_prompt
-from caif.data import Prompt
+from caif.data import Message, Prompt
 from caif.errors import CaifError
 
 PROMPT = Prompt.of("q")
@@ -67,6 +67,32 @@ def test_the_built_in_metrics_give_0_or_1() -> None:
         0.0,
     ]
     assert metrics.word_count()(PROMPT, "one two") == 2.0
+
+
+def test_an_answer_to_something_else_is_told_from_one_to_the_question() -> None:
+    """By words that they share; common words, endings and case do not count, earlier messages do."""
+    on_topic = metrics.on_topic()
+    asked = Prompt.of("Where do I find good Bakeries about town?")
+    assert [on_topic(asked, said) for said in ("A BAKERY by the river.", "A book is a good book about one.", "")] == [1, 0, 0]
+    turns = ("user", "I spilled coffee on a book."), ("assistant", "Buy a new one."), ("user", "It was signed. What now?")
+    later = Prompt(messages=[Message(role=role, content=said) for role, said in turns])
+    assert [on_topic(later, said) for said in ("Wipe the coffee off.", "Take a bath.")] == [1, 0]
+
+
+def test_what_is_said_twice_is_repeated() -> None:
+    """Three of the ten runs of three words in an empty answer stood there before; in an answer that goes on, none."""
+    repeats = metrics.repeats()
+    assert repeats(PROMPT, "A book is a book. For example, a book is a book.") == pytest.approx(0.3)
+    assert [repeats(PROMPT, said) for said in ("One two three four.", "Too short", "")] == [0, 0, 0]
+    assert metrics.repeats(run=1)(PROMPT, "One, one, ONE one") == 0.75
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=12), st.integers(1, 4))
+def test_what_is_said_again_is_counted_as_by_hand(units: list[str], run: int) -> None:
+    """Run by run, beside all that came before."""
+    runs = [units[n : n + run] for n in range(len(units) - run + 1)]
+    again = sum(one in runs[:n] for n, one in enumerate(runs))
+    assert text.said_again(units, run) == pytest.approx(again / len(runs) if runs else 0)
 
 
 def test_a_pattern_that_is_none_is_one_sentence() -> None:

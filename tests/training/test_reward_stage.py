@@ -72,6 +72,24 @@ def test_each_row_teaches_its_own_head_and_held_out_prompts_are_measured(
     assert list(card["lengths"]) == ["less than half as long"]
     assert set(card["spread"]) == {"judge: brevity", "app: warmth"}
     assert (card["refusals"]["which"], card["refusals"]["preferred"]["n"]) == ("not unsafe", 12)
+    assert card["strangers"] is None  # all prompts of the fixture ask for the same
+
+
+def test_the_card_says_whether_the_model_knows_which_question_was_asked(
+    run: Run, stored: Callable[..., Artifact], spec: ModelSpec
+) -> None:
+    """An answer to the other held-out prompt beside the prompt's own, by all heads, as counted here one by one."""
+    subjects = ["bees", "loans", "bread", "thunder", "salary", "bicycle", "onions", "vaccines"]
+    prompts = [Prompt.of(f"Say: {s}").but(split="heldout" if n < 2 else "train") for n, s in enumerate(subjects)]
+    texts = ["Nectar.", "Money for a while.", *[f"Answer {n}." for n in range(6)]]
+    pairs = [pair(p, chosen=text, rejected=LONG) for p, text in zip(prompts, texts, strict=True)]
+    made = run.build(reward, stored("combine", pairs), cfg=Reward(model=spec))
+    found = made.metrics["card"]["strangers"]
+    model = RewardModel.load(made.model)
+    own, other = model.rewards(prompts[:2], texts[:2]).sum(1), model.rewards(prompts[:2], texts[1::-1]).sum(1)
+    assert (found["answers"], found["preferred"]["n"]) == (2, 2)
+    assert found["preferred"]["mean"] == float((other > own).float().mean())
+    assert found["gap"]["mean"] == pytest.approx(float((other - own).mean()), abs=1e-4)
 
 
 def test_a_score_does_not_depend_on_its_company(run: Run, mixture: Artifact, spec: ModelSpec) -> None:

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from caif.sections.rl import Rl
-from caif.training.answers import Answers, repetition
+from caif.text import said_again
+from caif.training.answers import RUN, Answers
 from caif.training.payment import Payment
 
 FOUR = [[0.0, 1.0], [1.0, 0.0], [2.0, 0.5], [3.0, 0.25]]
@@ -110,6 +111,6 @@ def test_facts_are_read_off_the_answers_own_ids_and_text() -> None:
     assert found.safety.tolist() == [True, False]
     assert found.length.tolist() == [3.0, 2.0]
     assert found.refusing.tolist() == [1.0, 0.0]
-    assert repetition([1, 2, 3]) == 0.0
-    assert repetition([1, 2, 3, 4, 5, 6]) == 0.0
-    assert repetition([7] * 8) == pytest.approx(0.8)
+    assert said_again([1, 2, 3], RUN) == 0.0
+    assert said_again([1, 2, 3, 4, 5, 6], RUN) == 0.0
+    assert said_again([7] * 8, RUN) == pytest.approx(0.8)
