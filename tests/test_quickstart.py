@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from caif import config, constitution, plugins
+from caif import config, constitution, plan, plugins
 from caif.data import Prompt, Rating
+from caif.estimates import estimates
 from caif.models import embedded
+from caif.run import Run
 
 FOLDER = config.read("quickstart").constitution.parent
 
@@ -47,6 +49,18 @@ def test_the_thumbs_are_usable_and_of_both_kinds() -> None:
     assert len(thumbs) == 60
     assert all(isinstance(row, Rating) and row.objective in law.objectives for row in thumbs)
     assert {row.up for row in thumbs} == {True, False}
+
+
+def test_the_plan_counts_the_judge_that_looks_on_during_rl(tmp_path: Path) -> None:
+    """Two orders of eight comparisons at every fourth of eight steps; without such a judge RL asks no one."""
+
+    def calls(*overrides: str) -> int:
+        run = Run(config.read("quickstart", overrides), tmp_path, plugins.load(), FOLDER)
+        return estimates(run, plan.steps(run))["rl"].calls
+
+    assert calls() == 2 * 8 * 2
+    assert calls("rl.steps=12", "rl.guards.sample=5") == 3 * 5 * 2
+    assert calls("rl.guards.every=100") == 0
 
 
 @pytest.mark.slow
