@@ -32,7 +32,8 @@ def at_most(*, words: int | None = None, sentences: int | None = None) -> Metric
 def on_topic() -> Metric:
     """Whether an answer names anything that the conversation is about, as 0 or 1: a word of it that is no common one.
 
-    An answer about something else fails, and a good one may, so look at many answers, and at changes.
+    An answer about something else fails, and a good one may, so look at many answers, and at changes. For languages that
+    part their words by spaces.
     """
     return lambda prompt, answer: float(bool(text.topics(prompt.said) & text.topics(answer)))
 

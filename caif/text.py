@@ -38,7 +38,7 @@ def sentences(text: str) -> int:
 def topics(text: str) -> set[str]:
     """Return what a text is about: its words of four letters and more, but for common ones, each by its first five letters.
 
-    So `bake`, `baked` and `bakery` are not one, but `bakery` and `bakeries` are.
+    So `bakery` and `bakeries` are one. What is common is known for English, and a language without spaces has no words here.
     """
     return {word[:5] for word in re.findall(r"[^\W\d_]{4,}", text.lower()) if word not in _COMMON}
 

@@ -90,10 +90,11 @@ def cautions(table: Mapping[str, Any]) -> list[str]:
         said.append(
             f"On {found['which']} prompts it prefers a bare refusal to {found['preferred']['mean']:.0%} of the answers."
         )
-    if (found := table["strangers"]) and side_of(found["preferred"], CHANCE) >= 0:
+    if (found := table["strangers"]) and (side := side_of(found["preferred"], CHANCE)) >= 0:
         said.append(
-            f"It prefers an answer to another prompt to {found['preferred']['mean']:.0%} of the prompts' own: RL against it "
-            "may forget the question (a remedy: the source mismatch)."
+            f"An answer to another prompt scores above {found['preferred']['mean']:.0%} of the prompts' own"
+            f"{'' if side else ', which cannot be told from half'}: RL against it may forget the question (a remedy: the "
+            "source mismatch)."
         )
     return said
 
