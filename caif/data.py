@@ -67,11 +67,6 @@ class Prompt(Row):
         return self.messages[-1].content
 
     @property
-    def said(self) -> str:
-        """All that was said so far in one text, but for a system message."""
-        return "\n".join(message.content for message in self.messages if message.role != "system")
-
-    @property
     def opening(self) -> str:
         """The first user message. A system message does not count: one that all prompts share would make them one."""
         return next(message.content for message in self.messages if message.role == "user")

@@ -35,7 +35,7 @@ def on_topic() -> Metric:
     An answer about something else fails, and a good one may, so look at many answers, and at changes. For languages that
     part their words by spaces.
     """
-    return lambda prompt, answer: float(bool(text.topics(prompt.said) & text.topics(answer)))
+    return lambda prompt, answer: float(bool(text.topics(text.spoken(prompt.chat)) & text.topics(answer)))
 
 
 def repeats(*, run: Count = 3) -> Metric:

@@ -1,7 +1,7 @@
 """What can be said of a text without a model: words, sentences, whether it is a refusal, whether it can be stored."""
 
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 REFUSAL = re.compile(
     r"\b(i\W?m sorry|i am sorry|i apologi[sz]e|i can\W?t (help|assist|provide|do|answer)|i cannot|i can not|i won\W?t|"
@@ -33,6 +33,11 @@ def brief(text: str, length: int) -> str:
 def sentences(text: str) -> int:
     """Count sentences; a text that never ends one is one sentence."""
     return max(len(_SENTENCE.findall(text)), 1 if text.strip() else 0)
+
+
+def spoken(chat: Iterable[Mapping[str, str]]) -> str:
+    """Return all that was said in a chat in one text, but for a system message."""
+    return "\n".join(message["content"] for message in chat if message["role"] != "system")
 
 
 def topics(text: str) -> set[str]:

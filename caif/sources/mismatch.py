@@ -14,7 +14,7 @@ from caif.config import Count
 from caif.content import rng
 from caif.data import Completion, Origin, Preference, Rejected
 from caif.hookspecs import Feedback, FeedbackContext, FeedbackSource
-from caif.text import topics
+from caif.text import spoken, topics
 
 
 def mismatch(
@@ -59,7 +59,7 @@ TRIES = 50
 
 def _other(sample: Completion, answers: Sequence[Completion], context: FeedbackContext) -> Completion | None:
     """Draw an answer to a prompt about something else. An answer that names what this prompt names is none such."""
-    named = topics(sample.prompt.said)
+    named = topics(spoken(sample.prompt.chat))
     drawing = rng(context.source, context.seed, sample.id)
     drawn = (drawing.choice(answers) for _ in range(TRIES))
-    return next((o for o in drawn if not named & (topics(o.prompt.said) | topics(o.text))), None)
+    return next((o for o in drawn if not named & topics(f"{spoken(o.prompt.chat)}\n{o.text}")), None)

@@ -20,7 +20,7 @@ from caif.models import resolve
 from caif.run import Work
 from caif.sources.refusals import draw_refusal
 from caif.store import Artifact
-from caif.text import topics
+from caif.text import spoken, topics
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -91,6 +91,8 @@ def reward(work: Work, mixture: Artifact, law: Artifact | None = None, *, cfg: R
 reward.version = 3
 reward.together = True
 
+Beside = dict[str, Any]
+"""How often what is not an answer scores above the real ones, by how much, and beside how many answers."""
 REFUSED = 40
 """For how many prompts it is asked what a bare refusal would score, and an answer to another prompt."""
 
@@ -146,7 +148,7 @@ def _spread(model: "RewardModel", scores: "Tensor", examples: Sequence["Example"
     return found
 
 
-def _refusals(model: "RewardModel", scores: "Tensor", heldout: Sequence["Example"], seed: int) -> dict[str, Any] | None:
+def _refusals(model: "RewardModel", scores: "Tensor", heldout: Sequence["Example"], seed: int) -> Beside | None:
     """Return how a bare refusal scores beside the real answers to held-out prompts that are safe; None without any.
 
     Safe are those tagged so; where no prompt is, those that are not tagged unsafe. All heads count alike.
@@ -163,7 +165,7 @@ def _refusals(model: "RewardModel", scores: "Tensor", heldout: Sequence["Example
     return {"which": which, **_beside(model, scores, said, answers, seed)}
 
 
-def _strangers(model: "RewardModel", scores: "Tensor", heldout: Sequence["Example"], seed: int) -> dict[str, Any] | None:
+def _strangers(model: "RewardModel", scores: "Tensor", heldout: Sequence["Example"], seed: int) -> Beside | None:
     """Return how an answer to another prompt scores beside the better ones to a held-out prompt; None where none can.
 
     Another prompt's is an answer preferred there that names nothing this prompt names. All heads count alike.
@@ -172,8 +174,8 @@ def _strangers(model: "RewardModel", scores: "Tensor", heldout: Sequence["Exampl
     prompts = {row.prompt.id: row.prompt for row, _ in pairs}
     said: dict[Prompt, str] = {}
     for name in sorted(prompts)[:REFUSED]:
-        named = topics(prompts[name].said)
-        others = sorted({row.chosen for row, _ in pairs if not named & (topics(row.prompt.said) | topics(row.chosen))})
+        named = topics(spoken(prompts[name].chat))
+        others = sorted({row.chosen for row, _ in pairs if not named & topics(f"{spoken(row.prompt.chat)}\n{row.chosen}")})
         if others:
             said[prompts[name]] = rng("another prompt's answer", seed, name).choice(others)
     return _beside(model, scores, said, {(row.prompt.id, n) for row, n in pairs}, seed) if said else None
@@ -181,7 +183,7 @@ def _strangers(model: "RewardModel", scores: "Tensor", heldout: Sequence["Exampl
 
 def _beside(
     model: "RewardModel", scores: "Tensor", said: Mapping[Prompt, str], answers: set[tuple[str, int]], seed: int
-) -> dict[str, Any]:
+) -> Beside:
     """Return how often what is said to each prompt scores above its real answers, and by how much, all heads together."""
     theirs = model.rewards(list(said), list(said.values())).sum(1)
     level = dict(zip([prompt.id for prompt in said], theirs.tolist(), strict=True))
