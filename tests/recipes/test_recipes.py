@@ -133,7 +133,7 @@ def test_rloo_takes_the_place_of_grpo(done: Done) -> None:
     run = done("rloo", sections=REWARD + RL + COVERAGE)
     policy = stages(run)["rl"]
     assert policy.by == "rloo"
-    assert policy.metrics["rewards"] == {"clarity": 2.0, "brevity": 1.0, "relevance": 1.0}
+    assert policy.metrics["rewards"] == {"clarity": 2.0, "brevity": 1.0}
     assert len(policy.metrics["steps"]) == 2
     assert report(run)["rl"]["steps"] == 2
     assert "rl" not in report(run)["left_out"]
