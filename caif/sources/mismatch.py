@@ -58,8 +58,13 @@ TRIES = 50
 
 
 def _other(sample: Completion, answers: Sequence[Completion], context: FeedbackContext) -> Completion | None:
-    """Draw an answer to a prompt about something else. An answer that names what this prompt names is none such."""
-    named = topics(spoken(sample.prompt.chat))
+    """Draw an answer to a prompt about something else. An answer that names what this prompt names is none such.
+
+    Of a prompt that names nothing it cannot be known which answers are about something else.
+    """
+    if not (named := topics(spoken(sample.prompt.chat))):
+        return None
     drawing = rng(context.source, context.seed, sample.id)
     drawn = (drawing.choice(answers) for _ in range(TRIES))
-    return next((o for o in drawn if not named & topics(f"{spoken(o.prompt.chat)}\n{o.text}")), None)
+    others = (o for o in drawn if o.prompt.opening != sample.prompt.opening and o.text != sample.text)
+    return next((o for o in others if not named & topics(f"{spoken(o.prompt.chat)}\n{o.text}")), None)

@@ -175,8 +175,9 @@ def _strangers(model: "RewardModel", scores: "Tensor", heldout: Sequence["Exampl
     said: dict[Prompt, str] = {}
     for name in sorted(prompts)[:REFUSED]:
         named = topics(spoken(prompts[name].chat))
-        others = sorted({row.chosen for row, _ in pairs if not named & topics(f"{spoken(row.prompt.chat)}\n{row.chosen}")})
-        if others:
+        own = {row.chosen for row, _ in pairs if row.prompt.opening == prompts[name].opening}
+        texts = {row.chosen for row, _ in pairs if not named & topics(f"{spoken(row.prompt.chat)}\n{row.chosen}")}
+        if named and (others := sorted(texts - own)):
             said[prompts[name]] = rng("another prompt's answer", seed, name).choice(others)
     return _beside(model, scores, said, {(row.prompt.id, n) for row, n in pairs}, seed) if said else None
 

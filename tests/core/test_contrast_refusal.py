@@ -340,3 +340,11 @@ def test_a_prompt_about_the_same_is_no_other_prompt() -> None:
     made = list(mismatch()(context(samples=[*sampled([bees], "Nectar."), *sampled([loan], "Money for honey.")])))
     assert [(p.chosen, p.rejected) for p in rows(Preference, made)] == [("Money for honey.", "Nectar.")]
     assert reasons(made) == {"no prompt found that asks for something else": 1}
+
+
+def test_an_answer_is_never_set_against_its_own_prompt_or_itself() -> None:
+    """Prompts that name nothing say nothing of others; two prompts with one answer give no pair of it with itself."""
+    alone = sampled([Prompt.of("What is tax?")], "Money.", "A levy.")
+    assert not rows(Preference, mismatch()(context(samples=alone)))
+    alike = sampled([Prompt.of("How do bees sleep?"), Prompt.of("What is a loan?")], "I cannot say.")
+    assert not rows(Preference, mismatch()(context(samples=alike)))
