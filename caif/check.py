@@ -179,6 +179,7 @@ def _usable(rows: Any, where: str) -> Any:
 
 
 SET_AGAINST = {"refusal": "refusals", "mismatch": "answers to other prompts"}
+"""What a source pairs every sample with."""
 
 
 def _source(run: Run, cfg: Source, made: Callable[..., Any], law: Constitution | None) -> list[str]:
@@ -187,8 +188,8 @@ def _source(run: Run, cfg: Source, made: Callable[..., Any], law: Constitution |
         law.only(names)
     if cfg.use == "ai-labeler" and (run.config.sample is None or run.config.sample.samples < 2):
         wrong.append("compares samples: [sample] with samples = 2 or more is missing")
-    if cfg.use in ("refusal", "mismatch") and run.config.sample is None:
-        wrong.append(f"sets samples against {SET_AGAINST[cfg.use]}: [sample] is missing")
+    if (what := SET_AGAINST.get(cfg.use)) and run.config.sample is None:
+        wrong.append(f"sets samples against {what}: [sample] is missing")
     if cfg.use == "critique-revise" and run.config.revise is None:
         wrong.append("compares revisions: [revise] is missing")
     return wrong

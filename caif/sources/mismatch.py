@@ -5,16 +5,43 @@ the plainer ones, as first drafts and answers against a principle are, one learn
 reinforced against it answers every question alike. The reward model's card counts it.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Annotated
+from collections.abc import Collection, Iterable, Iterator
+from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
 from caif.config import Count
 from caif.content import rng
-from caif.data import Completion, Origin, Preference, Rejected
+from caif.data import Origin, Preference, Prompt, Rejected
 from caif.hookspecs import Feedback, FeedbackContext, FeedbackSource
 from caif.text import spoken, topics
+
+
+TRIES = 50
+"""How many answers are drawn before a prompt is left without one to another prompt."""
+
+
+class Said(NamedTuple):
+    """An answer, how its conversation opens, and what both name."""
+
+    opening: str
+    text: str
+    named: set[str]
+
+    @classmethod
+    def to(cls, prompt: Prompt, text: str) -> "Said":
+        """Return what is to be known of an answer to a prompt."""
+        return cls(prompt.opening, text, topics(f"{spoken(prompt.chat)}\n{text}"))
+
+
+def elsewhere(prompt: Prompt, own: Collection[str], said: Iterable[Said]) -> Iterator[Said]:
+    """Yield the answers to prompts about something else: neither they nor their prompts name what this prompt names.
+
+    None are among a prompt's `own` answers. Of a prompt that names nothing it cannot be known which are about something else.
+    """
+    if named := topics(spoken(prompt.chat)):
+        others = (one for one in said if one.opening != prompt.opening and one.text not in own)
+        yield from (one for one in others if not named & one.named)
 
 
 def mismatch(
@@ -33,12 +60,15 @@ def mismatch(
         samples = sorted((s for s in context.samples if s.prompt.split == "train"), key=lambda sample: sample.id)
         yield from (Rejected(where=s.id, reason="sample without an answer") for s in samples if not s.usable)
         answers = [sample for sample in samples if sample.usable]
+        said = [Said.to(sample.prompt, sample.text) for sample in answers]
         made = 0
         for sample in answers:
             if made == limit:
                 return
             principle = law.draw(sample.prompt, context.source, context.seed)
-            other = _other(sample, answers, context)
+            drawing = rng(context.source, context.seed, sample.id)
+            drawn = (drawing.choice(said) for _ in range(TRIES))
+            other = next(elsewhere(sample.prompt, {sample.text}, drawn), None)
             if principle is None:
                 yield Rejected(where=sample.id, reason="no principle applies")
             elif other is None:
@@ -52,19 +82,3 @@ def mismatch(
                 )  # fmt: skip
 
     return source
-
-
-TRIES = 50
-
-
-def _other(sample: Completion, answers: Sequence[Completion], context: FeedbackContext) -> Completion | None:
-    """Draw an answer to a prompt about something else. An answer that names what this prompt names is none such.
-
-    Of a prompt that names nothing it cannot be known which answers are about something else.
-    """
-    if not (named := topics(spoken(sample.prompt.chat))):
-        return None
-    drawing = rng(context.source, context.seed, sample.id)
-    drawn = (drawing.choice(answers) for _ in range(TRIES))
-    others = (o for o in drawn if o.prompt.opening != sample.prompt.opening and o.text != sample.text)
-    return next((o for o in others if not named & topics(f"{spoken(o.prompt.chat)}\n{o.text}")), None)

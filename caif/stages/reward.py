@@ -18,9 +18,9 @@ from caif.errors import FAILED, CaifError
 from caif.intervals import CHANCE
 from caif.models import resolve
 from caif.run import Work
+from caif.sources.mismatch import Said, elsewhere
 from caif.sources.refusals import draw_refusal
 from caif.store import Artifact
-from caif.text import spoken, topics
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -171,13 +171,12 @@ def _strangers(model: "RewardModel", scores: "Tensor", heldout: Sequence["Exampl
     Another prompt's is an answer preferred there that names nothing this prompt names. All heads count alike.
     """
     pairs = [(e.row, e.answers[0]) for e in heldout if isinstance(e.row, Preference) and e.row.probability > CHANCE]
+    answers = [Said.to(row.prompt, row.chosen) for row, _ in pairs]
     prompts = {row.prompt.id: row.prompt for row, _ in pairs}
     said: dict[Prompt, str] = {}
     for name in sorted(prompts)[:REFUSED]:
-        named = topics(spoken(prompts[name].chat))
-        own = {row.chosen for row, _ in pairs if row.prompt.opening == prompts[name].opening}
-        texts = {row.chosen for row, _ in pairs if not named & topics(f"{spoken(row.prompt.chat)}\n{row.chosen}")}
-        if named and (others := sorted(texts - own)):
+        own = {one.text for one in answers if one.opening == prompts[name].opening}
+        if others := sorted({one.text for one in elsewhere(prompts[name], own, answers)}):
             said[prompts[name]] = rng("another prompt's answer", seed, name).choice(others)
     return _beside(model, scores, said, {(row.prompt.id, n) for row, n in pairs}, seed) if said else None
 
