@@ -32,14 +32,17 @@ def at_most(*, words: int | None = None, sentences: int | None = None) -> Metric
 def on_topic() -> Metric:
     """Whether an answer names anything that the conversation is about, as 0 or 1: a word of it that is no common one.
 
-    An answer about something else fails, and a good one may, so look at many answers, and at changes. For languages that
-    part their words by spaces.
+    For short answers in English, and many of them: a good answer may fail, one about something else passes if it is long
+    enough to have a word in common, and where the conversation names nothing all fail.
     """
     return lambda prompt, answer: float(bool(text.topics(text.spoken(prompt.chat)) & text.topics(answer)))
 
 
 def repeats(*, run: Count = 3) -> Metric:
-    """Which share of an answer's runs of so many words stood in it before: much of an answer that says nothing."""
+    """Which share of an answer's runs of so many words stood in it before: much of an answer that says nothing.
+
+    Words are runs of letters and digits, of which a language without spaces has few.
+    """
     return lambda _, answer: text.said_again(re.findall(r"\w+", answer.lower()), run)
 
 

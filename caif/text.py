@@ -43,7 +43,8 @@ def spoken(chat: Iterable[Mapping[str, str]]) -> str:
 def topics(text: str) -> set[str]:
     """Return what a text is about: its words of four letters and more, but for common ones, each by its first five letters.
 
-    So `bakery` and `bakeries` are one. What is common is known for English, and a language without spaces has no words here.
+    So `bakery` and `bakeries` are one, and `loan` and `loans` are two. It is for English: common words are known for no other
+    language, and one that does not part its words by spaces, or writes them in fewer letters, is cut at the wrong places.
     """
     return {word[:5] for word in re.findall(r"[^\W\d_]{4,}", text.lower()) if word not in _COMMON}
 

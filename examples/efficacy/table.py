@@ -35,13 +35,14 @@ def row(folder: Path) -> list[str]:
 def shorter(answers: list[caif.Completion], start: str) -> dict[str, float]:
     """Return how often the policy's answer has fewer words than the tuned model's, ties one half, over prompts.
 
-    Brevity can be counted, and the judge is bad at it. Of each model as many answers a prompt as the policy has.
+    Brevity can be counted, and the judge is bad at it. Of each model as many answers a prompt as the policy has; what failed
+    is no answer, and a prompt that one of them did not answer is left out.
     """
     counted: dict[str, tuple[list[int], list[int]]] = {}
-    for answer in answers:
+    for answer in filter(lambda answer: answer.usable, answers):
         counted.setdefault(answer.prompt.id, ([], []))[answer.model == start].append(len(answer.text.split()))
-    pairs = {prompt: product(ours, theirs[: len(ours)]) for prompt, (ours, theirs) in counted.items()}
-    rates = [mean((a < b) + (a == b) / 2 for a, b in several) for several in pairs.values()]
+    pairs = [[*product(ours, theirs[: len(ours)])] for ours, theirs in counted.values()]
+    rates = [mean((a < b) + (a == b) / 2 for a, b in several) for several in pairs if several]
     return bootstrap.interval(rates, 2000, 0)
 
 
@@ -53,7 +54,8 @@ def interval(found: dict[str, float]) -> str:
 def main() -> None:
     """Print a Markdown table of all runs called efficacy-SEED."""
     best = "best of 16 by the reward model"
-    head = ["seed", "minutes", "base", "tuned", "policy", best, "on-topic", "repeats", f"wins on {OTHER}, by the judge", "by counting", "words, tuned -> policy", "KL"]
+    wins = f"wins on {OTHER}, by the judge", "by counting"
+    head = ["seed", "minutes", "base", "tuned", "policy", best, *GUARDED, *wins, "words, tuned -> policy", "KL"]
     print("| " + " | ".join(head) + " |")
     print("| " + " | ".join("---" for _ in head) + " |")
     for folder in sorted(Path(sys.argv[1]).glob("runs/efficacy-*")):
