@@ -163,8 +163,7 @@ class Judgement(Row):
     price: Weight | None = None
     at: float | None = None
     """When the last of the judge's answers was given, in seconds since 1970 UTC, as the ledger says; None if all failed."""
-    law: str = ""
-    """The digest of the principle as it read then."""
+    law: str = ""  # the digest of the principle as it read then
     apart = frozenset({"tokens_in", "tokens_out", "price", "at", "law"})
 
     @model_validator(mode="after")
@@ -194,8 +193,8 @@ class Origin(Frozen):
     `raw` is where the label stands in what it was read from (file and line, the product's own id of the record, or the id
     of a judgement, whose row has both orders' log-odds and what the judge wrote), `at` when it was given, in seconds since
     1970 UTC, `conversation` the product's chat under a salted hash, `law` the digest of the principle as it read then,
-    `order` which place the chosen answer stood in when it was judged, and the tokens and `price` (in the currency of the
-    model's table) what the label took.
+    `order` which place the chosen answer stood in when it was judged, `borrowed` the id of the prompt that the rejected
+    answer was given to, if another; the tokens and `price` (in the currency of the model's table) are what the label took.
     """
 
     raw: str = ""
@@ -203,6 +202,7 @@ class Origin(Frozen):
     conversation: str = ""
     law: str = ""
     order: Literal["", "first", "second", "both"] = ""
+    borrowed: str = ""
     tokens_in: int = 0
     tokens_out: int = 0
     price: Weight | None = None

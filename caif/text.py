@@ -1,7 +1,7 @@
 """What can be said of a text without a model: words, sentences, whether it is a refusal, whether it can be stored."""
 
 import re
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 
 REFUSAL = re.compile(
     r"\b(i\W?m sorry|i am sorry|i apologi[sz]e|i can\W?t (help|assist|provide|do|answer)|i cannot|i can not|i won\W?t|"
@@ -9,11 +9,11 @@ REFUSAL = re.compile(
     re.IGNORECASE,
 )
 _COMMON = frozenset(
-    "about after again also always another because been before being best between both cannot could does doing down each even "
-    "ever every from give given good have having help here into just know like little long look made make many mean more most "
-    "much must need never only other others over really same says should simply some something such take tell than that their "
-    "them then there these they thing things think this those through time under until used using very want well were what "
-    "when where which while will with without would write your yours yourself".split()
+    "about after again also always another because been before being best between both cannot could describe does doing "
+    "down each even ever every explain from give given good have having help here into just know like little long look made "
+    "make many mean more most much must need never only other others over please really same says should simply some "
+    "something such take tell than that their them then there these they thing things think this those through time under "
+    "until used using very want well were what when where which while will with without would write your yours yourself".split()
 )
 """Words of four letters and more that say nothing of what a text is about."""
 _SENTENCE = re.compile(r"[.!?]+(?=\s|$)")
@@ -43,10 +43,19 @@ def spoken(chat: Iterable[Mapping[str, str]]) -> str:
 def topics(text: str) -> set[str]:
     """Return what a text is about: its words of four letters and more, but for common ones, each by its first five letters.
 
-    So `bakery` and `bakeries` are one, and `loan` and `loans` are two. It is for English: common words are known for no other
+    So `bakery` and `bakeries` are one, and so are `loan` and `loans`. It is for English: common words are known for no other
     language, and one that does not part its words by spaces, or writes them in fewer letters, is cut at the wrong places.
     """
-    return {word[:5] for word in re.findall(r"[^\W\d_]{4,}", text.lower()) if word not in _COMMON}
+    found = [word for word in re.findall(r"[^\W\d_]{4,}", text.lower()) if word not in _COMMON]
+    return {(word[:-1] if word.endswith("s") and not word.endswith("ss") else word)[:5] for word in found}
+
+
+def apart(one: Set[str], other: Set[str]) -> bool:
+    """Whether two texts are about different things, by their topics: a tenth of the shorter list is in both, at most.
+
+    So short texts share nothing, while long ones may share what any two do. One that names nothing is about anything.
+    """
+    return bool(one and other) and 10 * len(one & other) <= min(len(one), len(other))
 
 
 def said_again(units: Sequence[Hashable], run: int) -> float:

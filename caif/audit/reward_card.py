@@ -88,13 +88,14 @@ def cautions(table: Mapping[str, Any]) -> list[str]:
             said.append(f"Its choices follow {what} (slope {slope['mean']:.1f}).")
     if (found := table["refusals"]) and found["preferred"]["mean"] > CHANCE:
         said.append(
-            f"On {found['which']} prompts it prefers a bare refusal to {found['preferred']['mean']:.0%} of the answers."
+            f"On {found['which']} prompts it prefers a bare refusal to {found['preferred']['mean']:.0%} of the answers "
+            f"({found['preferred']['n']} prompts)."
         )
     if (found := table["strangers"]) and (side := side_of(found["preferred"], CHANCE)) >= 0:
         said.append(
             f"An answer to another prompt scores above {found['preferred']['mean']:.0%} of the prompts' own"
-            f"{'' if side else ', which cannot be told from half'}: RL against it may forget the question (a remedy: the "
-            "source mismatch)."
+            f" ({found['preferred']['n']} prompts){'' if side else ', which cannot be told from half'}: RL against it may "
+            "forget the question (a remedy: the source mismatch)."
         )
     return said
 

@@ -1,6 +1,6 @@
 """The way from all sources' rows to the mixture, step by step; every step is a function on columns."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -57,7 +57,7 @@ class Mixture(NamedTuple):
 
 
 def mix(
-    sources: Sequence[Artifact], asked: Iterable[Prompt], cfg: Combine, seed: int, tally: Tally, tell: Tell
+    sources: Sequence[Artifact], asked: Collection[Prompt], cfg: Combine, seed: int, tally: Tally, tell: Tell
 ) -> Mixture:
     """Return the mixture of all sources."""
     step = settled(paired(cleaned(sources, cfg, seed, tally, tell), cfg, tally), cfg, tally)  # which lets the texts go

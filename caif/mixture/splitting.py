@@ -1,6 +1,6 @@
 """Which rows are held out: whole conversations, and whatever hangs together with them, on one side."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from random import Random
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from caif.mixture.fused import FUSED
 from caif.mixture.groups import connected
 from caif.mixture.ids import BATCH, hashed, in_hex, join, quoted
 from caif.mixture.keys import KEY, key, opening_texts, openings, ranks
-from caif.mixture.rows import Bools, Ints, Links, Rows, numbered
+from caif.mixture.rows import Bools, Ints, Links, Rows, named, numbered
 from caif.mixture.thumbs import DERIVED
 
 
@@ -27,13 +27,14 @@ class Sides(NamedTuple):
 
 
 def sides(
-    parts: Sequence[Rows], near: Sequence[Links], asked: Iterable[Prompt], by: Sequence[str], share: float, seed: int
+    parts: Sequence[Rows], near: Sequence[Links], asked: Collection[Prompt], by: Sequence[str], share: float, seed: int
 ) -> Sides:  # fmt: skip
     """Return the side of every row of every part.
 
     A row belongs with all that begin as it does; where `by` says so, with those of its product's conversation and of its
-    rater too; and with its near-duplicates (`near`, by part). Only rows that are in link others. A group is held out
-    if the run holds out any of its prompts, and of all others by a draw that depends on how its conversations begin.
+    rater too; with its near-duplicates (`near`, by part); and with those of the prompt that it borrows an answer of. Only
+    rows that are in link others. A group is held out if the run holds out any of its prompts, and of all others by a draw
+    that depends on how its conversations begin.
     """
     keys = pa.chunked_array([chunk for rows in parts for chunk in openings(rows).chunks], KEY)
     opening = numbered(keys)
@@ -41,6 +42,7 @@ def sides(
     live = np.concatenate([rows.kept for rows in parts])
     start = np.cumsum([0, *(rows.size for rows in parts)])
     links = [(opening[start[n] + one], opening[start[n] + other]) for n, (one, other) in enumerate(near)]
+    links.append(_borrowed(parts, opening, keys, live, asked))
     size = many
     for name in by:
         if name != "prompt":
@@ -58,10 +60,29 @@ def sides(
     return Sides(heldout, float(count.max() / max(count.sum(), 1)))
 
 
+def _borrowed(
+    parts: Sequence[Rows], opening: Ints, keys: pa.ChunkedArray, live: Bools, asked: Collection[Prompt]
+) -> Links:
+    """Return links from openings to those of the prompts that their rejected answers were given to."""
+    codes, known = named(_told(parts, "origin", "borrowed"))
+    wanted = set(known)
+    lenders = {prompt.id: key(prompt.opening) for prompt in asked if prompt.id in wanted}
+    all_openings = keys.take(pa.array(np.unique(opening, return_index=True)[1])).combine_chunks()
+    places = pc.index_in(pa.array([lenders.get(name) for name in known], KEY), value_set=all_openings)
+    lender = np.asarray(places.fill_null(-1).to_numpy(), dtype=np.int64)[codes]
+    linking = live & (lender >= 0)
+    return opening[linking], lender[linking]
+
+
+def _told(parts: Sequence[Rows], *column: str) -> pa.ChunkedArray:
+    """Return a column of texts of all parts, one after the other."""
+    return pa.chunked_array([chunk for rows in parts for chunk in rows.column(*column).chunks], pa.large_string())
+
+
 def _linked(parts: Sequence[Rows], name: str, opening: Ints, live: Bools, size: int) -> tuple[Links, int]:
     """Return links from openings to what else rows have in common, numbered from `size` on, and how many there are now."""
     column = {"conversation": ("origin", "conversation"), "rater": ("rater",)}[name]
-    names = pa.chunked_array([chunk for rows in parts for chunk in rows.column(*column).chunks], pa.large_string())
+    names = _told(parts, *column)
     codes = numbered(names)
     linking = live & np.asarray(pc.not_equal(names, "").to_numpy(), dtype=bool)
     if name == "rater":

@@ -94,7 +94,7 @@ def collect(
     return {}
 
 
-collect.version = 8
+collect.version = 9
 
 
 def _kept(work: Work, source: str, rows: Iterable[Feedback]) -> Said:

@@ -1,25 +1,20 @@
 """Train the reward model: one head an objective, from pairs and thumbs together, measured on prompts it never saw."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caif import processes
-from caif.audit.bootstrap import interval, mean_by_prompt
 from caif.audit.heldout import Scored, measured, people_agree
-from caif.audit.reward_card import DRAWS, reward_card
+from caif.audit.reward_card import reward_card
 from caif.audit.reward_write import write_reward_card
 from caif.config import Reward
 from caif.constitution import stored
-from caif.content import rng
-from caif.data import Preference, Prompt, Rating
+from caif.data import Preference, Rating
 from caif.errors import FAILED, CaifError
-from caif.intervals import CHANCE
 from caif.models import resolve
 from caif.run import Work
-from caif.sources.mismatch import Said, elsewhere
-from caif.sources.refusals import draw_refusal
 from caif.store import Artifact
 
 if TYPE_CHECKING:
@@ -37,6 +32,7 @@ def reward(work: Work, mixture: Artifact, law: Artifact | None = None, *, cfg: R
     if not (cfg.rank or processes.first()):
         return {}  # without an adapter there is nothing to train together
     work.models.release()
+    from caif.training.beside import refusals, strangers
     from caif.training.checkpoints import Checkpoints
     from caif.training.examples import read_examples
     from caif.training.fitting import fit_model
@@ -73,8 +69,8 @@ def reward(work: Work, mixture: Artifact, law: Artifact | None = None, *, cfg: R
     told = _told(model, found.train, measured(scored))
     card = reward_card(
         scored, heads={name: one | model.scale[name] for name, one in told["objectives"].items()},
-        spread=_spread(model, scores, found.rows), refusals=_refusals(model, scores, heldout, work.seed),
-        strangers=_strangers(model, scores, heldout, work.seed), people=people, seed=work.seed,
+        spread=_spread(model, scores, found.rows), refusals=refusals(model, scores, heldout, work.seed),
+        strangers=strangers(model, scores, heldout, work.seed), people=people, seed=work.seed,
     )  # fmt: skip
     card |= {"instructed": instructed} if instructed else {}
     write_reward_card(work.draft.folder, card | {"model": cfg.model.use})
@@ -88,13 +84,8 @@ def reward(work: Work, mixture: Artifact, law: Artifact | None = None, *, cfg: R
     }
 
 
-reward.version = 3
+reward.version = 4
 reward.together = True
-
-Beside = dict[str, Any]
-"""How often what is not an answer scores above the real ones, by how much, and beside how many answers."""
-REFUSED = 40
-"""For how many prompts it is asked what a bare refusal would score, and an answer to another prompt."""
 
 
 def _instructed(
@@ -146,53 +137,6 @@ def _spread(model: "RewardModel", scores: "Tensor", examples: Sequence["Example"
             row = {"mean": float(own.mean()), "std": float(own.std(correction=0)), "n": len(numbers)}
             found[f"{source}: {objective}"] = row
     return found
-
-
-def _refusals(model: "RewardModel", scores: "Tensor", heldout: Sequence["Example"], seed: int) -> Beside | None:
-    """Return how a bare refusal scores beside the real answers to held-out prompts that are safe; None without any.
-
-    Safe are those tagged so; where no prompt is, those that are not tagged unsafe. All heads count alike.
-    """
-    tagged = any("safe" in example.row.prompt.tags for example in heldout)
-    which = "safe" if tagged else "not unsafe"
-    safe = [e for e in heldout if ("safe" in e.row.prompt.tags if tagged else "unsafe" not in e.row.prompt.tags)]
-    prompts = {example.row.prompt.id: example.row.prompt for example in safe}
-    some = [prompts[name] for name in sorted(prompts)[:REFUSED]]
-    if not some:
-        return None
-    said = {prompt: draw_refusal(prompt, seed) for prompt in some}
-    answers = {(e.row.prompt.id, n) for e in safe for n in e.answers}
-    return {"which": which, **_beside(model, scores, said, answers, seed)}
-
-
-def _strangers(model: "RewardModel", scores: "Tensor", heldout: Sequence["Example"], seed: int) -> Beside | None:
-    """Return how an answer to another prompt scores beside the better ones to a held-out prompt; None where none can.
-
-    Another prompt's is an answer preferred there that names nothing this prompt names. All heads count alike.
-    """
-    pairs = [(e.row, e.answers[0]) for e in heldout if isinstance(e.row, Preference) and e.row.probability > CHANCE]
-    answers = [Said.to(row.prompt, row.chosen) for row, _ in pairs]
-    prompts = {row.prompt.id: row.prompt for row, _ in pairs}
-    said: dict[Prompt, str] = {}
-    for name in sorted(prompts)[:REFUSED]:
-        own = {one.text for one in answers if one.opening == prompts[name].opening}
-        if others := sorted({one.text for one in elsewhere(prompts[name], own, answers)}):
-            said[prompts[name]] = rng("another prompt's answer", seed, name).choice(others)
-    return _beside(model, scores, said, {(row.prompt.id, n) for row, n in pairs}, seed) if said else None
-
-
-def _beside(
-    model: "RewardModel", scores: "Tensor", said: Mapping[Prompt, str], answers: set[tuple[str, int]], seed: int
-) -> Beside:
-    """Return how often what is said to each prompt scores above its real answers, and by how much, all heads together."""
-    theirs = model.rewards(list(said), list(said.values())).sum(1)
-    level = dict(zip([prompt.id for prompt in said], theirs.tolist(), strict=True))
-    own = model.standard(scores).sum(1)
-    beside = sorted((prompt, n) for prompt, n in answers if prompt in level)
-    wins = mean_by_prompt([(prompt, float(level[prompt] > float(own[n]))) for prompt, n in beside])
-    gaps = mean_by_prompt([(prompt, level[prompt] - float(own[n])) for prompt, n in beside])
-    preferred, gap = (interval(list(values.values()), DRAWS, seed) for values in (wins, gaps))
-    return {"answers": len(beside), "preferred": preferred, "gap": gap}
 
 
 def _told(model: "RewardModel", train: Sequence["Example"], heldout: dict[str, Any]) -> dict[str, Any]:

@@ -5,12 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from caif.config import Reward
 from caif.content import rng
 from caif.data import Preference, Prompt, Rating
+from caif.mixture.groups import connected
 from caif.training.encoding import Encoded, encode, within
 from caif.training.heads import FOLDS
 from caif.training.losses import corrected, smoothed
@@ -21,10 +23,14 @@ if TYPE_CHECKING:
 
 
 class Example(NamedTuple):
-    """A row with the numbers of its answers: chosen and rejected, or the one that was voted on."""
+    """A row with the numbers of its answers: chosen and rejected, or the one that was voted on.
+
+    `group` names the conversations that it must not be parted from, by the least of their openings.
+    """
 
     row: Preference | Rating
     answers: tuple[int, ...]
+    group: str
     fold: int
 
     @property
@@ -49,10 +55,11 @@ class Examples:
 
 
 def read_examples(
-    tokenizer: "PreTrainedTokenizerBase", rows: Iterable[Preference | Rating], limit: int, seed: int
+    tokenizer: "PreTrainedTokenizerBase", rows: Sequence[Preference | Rating], limit: int, seed: int
 ) -> Examples:
     """Return the rows with their answers encoded; a row with an answer that is too long by itself is rejected."""
     known: dict[tuple[str, str], int | None] = {}
+    groups = _groups(rows)
     found = Examples([], [])
     for row in rows:
         texts = [row.chosen, row.rejected] if isinstance(row, Preference) else [row.completion]
@@ -62,10 +69,19 @@ def read_examples(
             found.rejected += 1
             continue
         found.truncated += any(found.answers[n].cut for n in whole)
-        # By the beginning of its conversation, as the split is: one conversation is never on both sides.
-        fold = rng("fold", seed, row.prompt.messages[0].content).randrange(FOLDS)
-        found.rows.append(Example(row, whole, fold))
+        group = groups[row.prompt.opening]
+        found.rows.append(Example(row, whole, group, rng("fold", seed, group).randrange(FOLDS)))
     return found
+
+
+def _groups(rows: Sequence[Preference | Rating]) -> dict[str, str]:
+    """Return the group of every opening, as the split is: of those that lend each other answers none is parted."""
+    lenders = {row.prompt.id: row.prompt.opening for row in rows}
+    openings = sorted({*lenders.values()})
+    place = {opening: n for n, opening in enumerate(openings)}
+    links = [(place[row.prompt.opening], place[lenders[by]]) for row in rows if (by := row.origin.borrowed) in lenders]
+    one, other = np.array(links, dtype=np.int64).reshape(-1, 2).T
+    return {opening: openings[n] for opening, n in zip(openings, connected(len(openings), one, other), strict=True)}
 
 
 def _number(

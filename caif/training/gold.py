@@ -19,7 +19,7 @@ GOLD = "gold"
 
 def apart(found: Examples, share: float, seed: int) -> tuple[Examples, Examples]:
     """Return the examples to train by and those for the gold: none is in both, held-out ones in the first."""
-    gold = [e for e in found.rows if not e.heldout and held_out(e.row.prompt.opening, share, "gold", seed)]
+    gold = [e for e in found.rows if not e.heldout and held_out(e.group, share, "gold", seed)]
     kept = {id(e) for e in gold}
     return replace(found, rows=[e for e in found.rows if id(e) not in kept]), replace(found, rows=gold)
 

@@ -24,7 +24,7 @@ def row(folder: Path) -> list[str]:
         folder.name.removeprefix("efficacy-"),
         f"{minutes:.0f}",
         *(interval(follows[side]) for side in SIDES),
-        *("{tuned[mean]:.2f} -> {policy[mean]:.2f}".format(**found["measures"][name]) for name in GUARDED),
+        *(gained(found["measures"][name]) for name in GUARDED),
         interval(found["wins"][OTHER]),
         interval(shorter(made.artifact("evaluate").rows(caif.Completion), found["start"])),
         f"{words['tuned']['mean']:.1f} -> {words['policy']['mean']:.1f} ({words['policy']['mean'] / words['tuned']['mean'] - 1:+.0%})",
@@ -44,6 +44,12 @@ def shorter(answers: list[caif.Completion], start: str) -> dict[str, float]:
     pairs = [[*product(ours, theirs[: len(ours)])] for ours, theirs in counted.values()]
     rates = [mean((a < b) + (a == b) / 2 for a, b in several) for several in pairs if several]
     return bootstrap.interval(rates, 2000, 0)
+
+
+def gained(measure: dict[str, dict[str, float]]) -> str:
+    """Return a measure of the tuned model and the policy, and the difference with its interval over prompts."""
+    gap = measure["policy - tuned"]
+    return f"{measure['tuned']['mean']:.2f} -> {measure['policy']['mean']:.2f} ({gap['low']:+.2f} to {gap['high']:+.2f})"
 
 
 def interval(found: dict[str, float]) -> str:

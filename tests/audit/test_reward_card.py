@@ -101,7 +101,7 @@ def test_buckets_go_by_the_better_answer() -> None:
 def whole() -> dict[str, Any]:
     rate = {"mean": 0.7, "low": 0.6, "high": 0.8, "n": 9}
     return card(known(source="judge <1>"), refusals={"which": "safe", "answers": 18, "preferred": rate, "gap": rate},
-                strangers={"answers": 9, "preferred": rate, "gap": rate}, people={"pairs": {"agreement": 0.75, "n": 40}}) | {
+                strangers={"of": 12, "answers": 9, "preferred": rate, "gap": rate}, people={"pairs": {"agreement": 0.75, "n": 40}}) | {
         "model": "hf:a", "heads": {"brevity": {"trained_on": {"pairs": 9, "thumbs": 0}, "decay": 0.1, "temperature": 1.2, "mean": 0.0, "std": 1.0, "members": 3, "noise": 0.1}},
         "spread": {"judge: brevity": {"mean": 0.1, "std": 0.9, "n": 40}},
     }  # fmt: skip

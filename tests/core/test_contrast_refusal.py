@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from caif import plugins
 from caif.content import Row
-from caif.data import NOTHING_FOUND, Completion, Judgement, Preference, Prompt, Rejected, Revision, Turn
+from caif.data import NOTHING_FOUND, Completion, Judgement, Message, Preference, Prompt, Rejected, Revision, Turn
 from caif.errors import CaifError
 from caif.hookspecs import Answer, FeedbackContext, Question, Request
 from caif.sources.contrast import contrast
@@ -313,38 +313,86 @@ def test_the_source_is_offered_by_name() -> None:
 
 # -- mismatches
 
+BEES, LOAN = Prompt.of("How do bees make honey?"), Prompt.of("What is a loan?")
+
+
+def against(samples: Sequence[Completion], **options: Any) -> list[Row]:
+    return list(mismatch(principles=("short",), **options)(context(samples=samples)))
+
+
+def told(made: Iterable[Row]) -> dict[tuple[str, str], str]:
+    return {(p.prompt.text, p.chosen): p.rejected for p in rows(Preference, made)}
+
 
 def test_an_answer_is_set_against_one_to_another_prompt() -> None:
-    """Every usable sample of a training prompt once, its principle and probability as declared; drawn alike each time."""
-    about = ["How do bees make honey?", "What is a loan?", "Why does bread rise?"]
-    prompts = [Prompt.of(text) for text in about] + [Prompt.of("Who wrote Faust?").but(split="heldout")]
-    samples = sampled(prompts, "It depends.", "Ask an expert.") + [
-        Completion(prompt=prompts[0], text="", model="m", sample=2)
-    ]
-    made = list(mismatch(probability=0.8)(context(samples=samples)))
+    """Every usable answer to a training prompt once, as declared, by the order of samples neither more nor less."""
+    samples = [*sampled([BEES], "Nectar.", "From flowers.", "", "Nectar."), *sampled([LOAN], "Money for a while.", "Coins.")]
+    samples += sampled([Prompt.of("Who wrote Faust?").but(split="heldout")], "Goethe.")
+    made = against(samples, probability=0.8)
     pairs = rows(Preference, made)
-    assert Counter(p.prompt.id for p in pairs) == {prompt.id: 2 for prompt in prompts[:3]}
-    assert {(p.probability, p.rater) for p in pairs} == {(0.8, "construction")}
-    assert {p.objective for p in pairs} <= set(LAW.objectives)
-    assert reasons(made) == {"sample without an answer": 1}
-    assert list(mismatch(probability=0.8)(context(samples=samples[::-1]))) == made
-    assert len(rows(Preference, mismatch(limit=2)(context(samples=samples)))) == 2
+    assert {(p.probability, p.rater, p.principle) for p in pairs} == {(0.8, "construction", "short")}
+    wanted = {(BEES.text, "Nectar."), (BEES.text, "From flowers."), (LOAN.text, "Money for a while."), (LOAN.text, "Coins.")}
+    assert set(told(made)) == wanted
+    assert len(pairs) == 4
+    assert reasons(made) == {"sample without an answer": 1, "the same answer again": 1}
+    assert told(against(samples[::-1], probability=0.8)) == told(made)
+    assert len(rows(Preference, against(samples, limit=2))) == 2
+
+
+def test_prompts_lend_each_other_answers_in_twos_and_rows_say_which() -> None:
+    """So that a split can keep both on one side; of what the other prompt lends, the nearest in length is taken."""
+    subjects = ["bees", "loans", "bread", "thunder", "salary", "bicycle", "onions", "vaccines"]
+    prompts = [Prompt.of(f"Explain {subject}.") for subject in subjects]
+    both = [(f"Clever {'x' * n} words.", f"Long {'y' * (40 + n)} tale.") for n in range(8)]
+    samples = [sample for prompt, texts in zip(prompts, both, strict=True) for sample in sampled([prompt], *texts)]
+    pairs = rows(Preference, against(samples))
+    assert len(pairs) == 16
+    lender = {p.prompt.id: p.origin.borrowed for p in pairs}
+    assert all(lender[other] == one != other for one, other in lender.items())
+    assert all((len(p.chosen) < 30) == (len(p.rejected) < 30) for p in pairs)
+    said = {(s.prompt.id, s.text) for s in samples}
+    assert all((p.origin.borrowed, p.rejected) in said for p in pairs)
 
 
 def test_a_prompt_about_the_same_is_no_other_prompt() -> None:
-    """Its answer might do here as well, and so might one that names what was asked."""
-    bees, honey = Prompt.of("How do bees make honey?"), Prompt.of("Is honey good for a sore throat?")
-    made = list(mismatch()(context(samples=[*sampled([bees], "They collect nectar."), *sampled([honey], "It can help.")])))
-    assert reasons(made) == {"no prompt found that asks for something else": 2}
-    loan = Prompt.of("What is a loan?")
-    made = list(mismatch()(context(samples=[*sampled([bees], "Nectar."), *sampled([loan], "Money for honey.")])))
-    assert [(p.chosen, p.rejected) for p in rows(Preference, made)] == [("Money for honey.", "Nectar.")]
-    assert reasons(made) == {"no prompt found that asks for something else": 1}
+    """Its answer might do here as well, and so might one that names what was asked, or one that names nothing."""
+    honey = Prompt.of("Is honey good for a sore throat?")
+    made = against([*sampled([BEES], "They collect nectar."), *sampled([honey], "Medicine helps.")])
+    assert reasons(made) == {"no prompt left that asks for something else": 2}
+    made = against([*sampled([BEES], "Nectar."), *sampled([LOAN], "Money for honey.")])
+    assert told(made) == {(LOAN.text, "Money for honey."): "Nectar."}
+    assert reasons(made) == {"every answer to the other prompt names what this one asks for": 1}
+    assert told(against([*sampled([BEES], "Nectar."), *sampled([LOAN], "It is so.")])) == {(LOAN.text, "It is so."): "Nectar."}
+
+
+def test_long_prompts_may_share_what_any_two_do() -> None:
+    """A word of ten or more is none of what a prompt is about; of few, any is."""
+    bees, loan = (f"{' '.join(f'{letter}word' for letter in some)} together." for some in ("abcdefghijk", "mnopqrstuvw"))
+    assert len(told(against([*sampled([Prompt.of(bees)], "Nectar."), *sampled([Prompt.of(loan)], "Money.")]))) == 2
+    bees, loan = "Bees together.", "Loans together."
+    assert not told(against([*sampled([Prompt.of(bees)], "Nectar."), *sampled([Prompt.of(loan)], "Money.")]))
 
 
 def test_an_answer_is_never_set_against_its_own_prompt_or_itself() -> None:
-    """Prompts that name nothing say nothing of others; two prompts with one answer give no pair of it with itself."""
-    alone = sampled([Prompt.of("What is tax?")], "Money.", "A levy.")
-    assert not rows(Preference, mismatch()(context(samples=alone)))
-    alike = sampled([Prompt.of("How do bees sleep?"), Prompt.of("What is a loan?")], "I cannot say.")
-    assert not rows(Preference, mismatch()(context(samples=alike)))
+    """A prompt that names nothing says nothing of others; conversations that begin alike lend each other nothing."""
+    assert not told(against(sampled([Prompt.of("What is tax?")], "Money.", "A levy of coins.")))
+    assert not told(against(sampled([BEES, LOAN], "Whoever knows.")))
+    turns = [*BEES.messages, Message(role="assistant", content="Nectar."), Message(role="user", content="And a mortgage?")]
+    later = Prompt(messages=tuple(turns))
+    assert not told(against([*sampled([BEES], "Flowers."), *sampled([later], "Money.")]))
+
+
+def test_refusals_and_answers_to_unsafe_prompts_are_no_examples_of_an_answer() -> None:
+    """A refusal fits any prompt, and nothing prefers what should not have been said; both are counted."""
+    unsafe = Prompt.of("How is poison brewed?", tags=("unsafe",))
+    samples = [*sampled([BEES], "Nectar.", "I can't help with honey."), *sampled([LOAN, unsafe], "A kettle of it.")]
+    made = against(samples)
+    assert told(made) == {(BEES.text, "Nectar."): "A kettle of it.", (LOAN.text, "A kettle of it."): "Nectar."}
+    assert reasons(made) == {"a refusal": 1, "an answer to an unsafe prompt": 1}
+
+
+def test_it_must_be_said_which_principles_ask_for_an_answer() -> None:
+    """A principle of something else would learn what it does not say."""
+    for options, why in (({}, "principles"), ({"principles": []}, "principles")):
+        with pytest.raises(CaifError, match=why):
+            plugins.load().make("caif_feedback_sources", "mismatch", options)

@@ -77,6 +77,7 @@ def test_an_answer_to_something_else_is_told_from_one_to_the_question() -> None:
     turns = ("user", "I spilled coffee on a book."), ("assistant", "Buy a new one."), ("user", "It was signed. What now?")
     later = Prompt(messages=[Message(role=role, content=said) for role, said in turns])
     assert [on_topic(later, said) for said in ("Wipe the coffee off.", "Take a bath.")] == [1, 0]
+    assert text.topics("Loans of glass, each a gift") == text.topics("loan GLASS gifts") == {"loan", "glass", "gift"}
 
 
 def test_what_is_said_twice_is_repeated() -> None:

@@ -285,6 +285,24 @@ def test_a_prompt_that_the_run_holds_out_takes_its_group_along() -> None:
     assert found.heldout[0].tolist() == [True, False, True, True, False]
 
 
+def test_prompts_that_lend_each_other_an_answer_are_on_one_side() -> None:
+    """The borrower with the lender, whatever else is said of them; a lender that nothing else is known of parts nobody."""
+    prompts = [Prompt.of(f"q{n}") for n in range(400)]
+    lent = [pair("a", "b", p.text, origin=Origin(borrowed=prompts[n ^ 1].id)) for n, p in enumerate(prompts[:300])]
+    part = tabled([*lent, *(pair("c", "d", prompt.text) for prompt in prompts)], Preference)
+    found = both_sides((part,), ("prompt",), asked=prompts)
+    out = found.heldout[0]
+    assert (out[0:300:2] == out[1:300:2]).all()
+    assert (out[:300] == out[300:600]).all()
+    assert 0.35 < out.mean() < 0.65
+    assert found.largest == pytest.approx(4 / 700)
+    alone = [pair("a", "b", "q0", origin=Origin(borrowed=prompts[1].id)), pair("a", "b", "q2", origin=Origin(borrowed="f" * 32))]
+    assert both_sides((tabled(alone, Preference),), ("prompt",), asked=prompts).largest == 0.5
+    told = [prompts[0], prompts[1].but(split="heldout")]
+    part = tabled([pair("a", "b", "q0", origin=Origin(borrowed=prompts[1].id)), pair("c", "d", "q1")], Preference)
+    assert both_sides((part,), ("prompt",), 0.0, told).heldout[0].all()
+
+
 def test_only_people_are_raters_to_split_by() -> None:
     """A judge has spoken on every prompt: all would be one group."""
     rows = tabled([pair(prompt=f"q{n}", rater="judge", principle="p") for n in range(50)], Preference)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from caif.config import Evaluate, ModelSpec, Reward
-from caif.data import Completion, Preference, Prompt
+from caif.data import Completion, Origin, Preference, Prompt
 from caif.errors import CaifError
 from caif.report.page import page
 from caif.run import Run
@@ -43,6 +43,22 @@ def test_no_conversation_teaches_both_models(tiny: Path, question: Make) -> None
     assert not any(e.heldout for e in gold.rows)
     assert sum(e.heldout for e in ours.rows) == 12
     assert all(openings)
+
+
+def test_prompts_that_lend_each_other_answers_teach_one_model(tiny: Path, question: Make) -> None:
+    """A text would else be chosen in one and rejected in the other; folds part them neither."""
+    prompts = [question(n) for n in range(40)]
+    lent = [
+        Preference(prompt=p, chosen=f"say {n}", rejected=f"say {n ^ 1}", probability=0.9, objective="brevity", source="m",
+                   origin=Origin(borrowed=prompts[n ^ 1].id))
+        for n, p in enumerate(prompts)
+    ]  # fmt: skip
+    found = read_examples(Trunk.load(str(tiny)).tokenizer, lent, 1024, 0)
+    for some in apart(found, 0.5, seed=3):
+        assert {e.row.prompt.id for e in some.rows} == {e.row.origin.borrowed for e in some.rows} != set()
+    folds = {e.row.prompt.id: e.fold for e in found.rows}
+    assert all(e.fold == folds[e.row.origin.borrowed] for e in found.rows)
+    assert len(set(folds.values())) == 5
 
 
 def test_the_gold_is_kept_beside_the_heads_and_asked_about_the_best_of_n(

@@ -52,7 +52,7 @@ def test_what_the_judge_said_is_where_both_losses_are_least(
     (row,) = preference(judgement)
     assert isinstance(row, Preference)
     assert (row.chosen, row.probability) == ("limpid", pytest.approx(says))
-    examples = [Example(row, (0, 1), 0)]
+    examples = [Example(row, (0, 1), "", 0)]
     pairs = evidence(examples, {0: 0, 1: 1}, Numbers.of(examples), Reward(model=spec)).pairs
     columns = pair_columns(AutoTokenizer.from_pretrained(tiny), [row], {}, 256).rows
     label = torch.tensor([columns[0]["probability"]], dtype=torch.float64)

@@ -13,8 +13,10 @@ from caif.config import ModelSpec, Reward
 from caif.data import Preference, Prompt, Rating
 from caif.errors import CaifError
 from caif.run import Run, Tell
+from caif.sources.refusals import draw_refusal
 from caif.stages.reward import reward
 from caif.store import Artifact
+from caif.training.beside import refusals
 from caif.training.examples import read_examples
 from caif.training.fitting import fit_model
 from caif.training.reward_model import RewardModel
@@ -87,9 +89,32 @@ def test_the_card_says_whether_the_model_knows_which_question_was_asked(
     found = made.metrics["card"]["strangers"]
     model = RewardModel.load(made.model)
     own, other = model.rewards(prompts[:2], texts[:2]).sum(1), model.rewards(prompts[:2], texts[1::-1]).sum(1)
-    assert (found["answers"], found["preferred"]["n"]) == (2, 2)
+    assert (found["of"], found["answers"], found["preferred"]["n"]) == (2, 2, 2)
     assert found["preferred"]["mean"] == float((other > own).float().mean())
+    assert found["preferred"]["low"] < found["preferred"]["mean"] or found["preferred"]["mean"] == 0.0
     assert found["gap"]["mean"] == pytest.approx(float((other - own).mean()), abs=1e-4)
+
+
+def test_what_is_no_answer_is_counted_by_prompt_and_a_tie_as_one_half(tiny: Path, spec: ModelSpec, rows: Rows) -> None:
+    """A model that tells nothing apart prefers neither, sure of nothing; one that tells all by length is as the loop says."""
+    trunk = Trunk.load(str(tiny))
+    found = read_examples(trunk.tokenizer, rows, 1024, 0)
+    model, scores = fit_model(trunk, found, Reward(model=spec, decay=0.1), 0, Tell())
+    heldout = [example for example in found.rows if example.heldout]
+    table = refusals(model, scores, heldout, 0)
+    assert table is not None
+    rates = []
+    for prompt in {e.row.prompt.id: e.row.prompt for e in heldout}.values():
+        real = {n for e in heldout if e.row.prompt == prompt for n in e.answers}
+        level = float(model.rewards([prompt], [draw_refusal(prompt, 0)]).sum())
+        own = model.standard(scores).sum(1)
+        rates.append(sum(level > float(own[n]) for n in real) / len(real))
+    assert table["preferred"]["mean"] == pytest.approx(sum(rates) / len(rates))
+    assert table["answers"] == len({n for e in heldout for n in e.answers})
+    model.weights.zero_()
+    table = refusals(model, torch.zeros_like(scores), heldout, 0)
+    assert table is not None
+    assert table["preferred"] == {"mean": 0.5, "low": None, "high": None, "n": 12}
 
 
 def test_a_score_does_not_depend_on_its_company(run: Run, mixture: Artifact, spec: ModelSpec) -> None:

@@ -129,7 +129,7 @@ def test_which_rows_have_terms() -> None:
         )
 
     def numbers(*rows: Preference | Rating) -> Numbers:
-        return Numbers.of([Example(row, (), 0) for row in rows])
+        return Numbers.of([Example(row, (), "", 0) for row in rows])
 
     assert numbers(pair("x"), pair("y")).judges == {}
     assert numbers(pair("x"), pair("y", principle="")).judges == {"judge": 0}
