@@ -99,7 +99,7 @@ def _loads(run: Run, step: Step, sizes: Sizes, law: Constitution) -> list[Load] 
         answers = sizes.heldout * (max(cfg.samples, cfg.best_of) + cfg.samples)
         asked = [Load(answers, sizes.prompt, cfg.max_tokens, cfg.model),
                  Load(2 * sizes.heldout * cfg.samples, sizes.prompt + cfg.max_tokens, 0, cfg.model)]  # fmt: skip
-        return [*asked, *_judged(2 * sizes.heldout * len(law.objectives), 1, cfg.judge, sizes, 2 * cfg.max_tokens)]
+        return [*asked, *_judged(2 * sizes.heldout * cfg.samples * len(law.objectives), 1, cfg.judge, sizes, 2 * cfg.max_tokens)]
     if isinstance(cfg, Rl) and step.by == "rl":  # what is asked beside the rewards: both orders, now and then
         looks = cfg.steps // cfg.guards.every * min(cfg.guards.sample, sizes.train)
         return _judged(2 * looks, 1, cfg.judge, sizes, 2 * cfg.max_tokens)

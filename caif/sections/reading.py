@@ -12,7 +12,7 @@ class PluginMetric(Part):
 
 
 class Evaluate(Frozen):
-    """Compare tuned model and policy on held-out prompts."""
+    """Compare tuned model and policy on held-out prompts, `samples` answers each: the judge sees all of them in pairs."""
 
     model: ModelSpec | None = None
     """Where RL started, if there is no [sft]."""

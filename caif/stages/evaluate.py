@@ -74,15 +74,14 @@ def evaluate(
         results["overoptimisation"] = table
     if cfg.judge is not None:
         bench = Bench(work.models(cfg.judge), work.ask, work.score)
-        new = [c for c in sides["policy"] if c.sample == 0] if end else picked
-        judged = _judged(bench, stored(law), sides["tuned"], new, work.seed)
+        judged = _judged(bench, stored(law), sides["tuned"], sides["policy"] if end else picked, work.seed)
         work.write(judged, Judgement)
         results["wins"] = wins(judged, cfg.bootstrap, work.seed)
         results["judge"] = bench.model.id
     return results
 
 
-evaluate.version = 3
+evaluate.version = 4
 
 
 def _measures(work: Work, cfg: Evaluate) -> dict[str, Measure]:
@@ -154,9 +153,11 @@ def _kl(work: Work, start: Model, end: Model, answers: Sequence[Completion], tem
 def _judged(
     bench: Bench, law: Constitution, before: Sequence[Completion], after: Sequence[Completion], seed: int
 ) -> list[Judgement]:
-    """Compare one answer a prompt with the first from before, under one drawn principle an objective. The new one is `a`."""
-    old = {c.prompt.id: c for c in before if c.sample == 0}
-    pairs = [(c, old[c.prompt.id]) for c in after if c.prompt.id in old]
+    """Compare the answers to a prompt, each with one from before, under one drawn principle an objective. The new is `a`."""
+    old: dict[str, list[Completion]] = {}
+    for completion in before:
+        old.setdefault(completion.prompt.id, []).append(completion)
+    pairs = [(c, old[c.prompt.id].pop(0)) for c in after if old.get(c.prompt.id)]
     asked = []
     for objective in law.objectives:
         serving = [p.id for p in law.principles if p.objective == objective]
@@ -168,13 +169,14 @@ def _judged(
 
 
 def wins(judged: Sequence[Judgement], draws: int, seed: int) -> dict[str, Any]:
-    """Return the policy's win rate per objective, ties one half, with an interval; failures are counted apart."""
+    """Return the policy's win rate per objective, ties one half, with an interval over prompts; failures are counted apart."""
     table: dict[str, Any] = {}
     for objective in sorted({j.objective for j in judged}):
         some = [j for j in judged if j.objective == objective]
         valid = [j for j in some if j.p_a is not None]
         row: dict[str, Any] = {"failed": len(some) - len(valid), "flipped": sum(bool(j.flipped) for j in valid)}
         if valid:
-            row |= interval([0.5 if j.verdict == "tie" else float(j.verdict == "a") for j in valid], draws, seed)
+            won = [(j.comparison.prompt.id, 0.5 if j.verdict == "tie" else float(j.verdict == "a")) for j in valid]
+            row |= interval(list(mean_by_prompt(won).values()), draws, seed)
         table[objective] = row
     return table

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable
 from statistics import mean
 from typing import Any
@@ -12,11 +13,12 @@ from caif import plugins
 from caif.config import RunConfig
 from caif.constitution import Constitution
 from caif.coverage.monitor import Known
-from caif.data import Completion, Prompt, Revision
+from caif.data import Comparison, Completion, Judgement, Prompt, Revision
 from caif.errors import CaifError
 from caif.hookspecs import Answer, Model
 from caif.plan import recipe_of
 from caif.run import Run
+from caif.stages.evaluate import wins
 from caif.store import Artifact
 from caif.training.reward_model import RewardModel
 from caif.training.rl_rewards import Heads
@@ -73,6 +75,34 @@ def test_sl_cai_alone_measures_the_tuned_model_against_the_first(done: Done) -> 
     assert {side["name"] for side in words["sides"]} == {"tuned", "policy"}
     policy = {c.model for c in stages(run)["evaluate"].rows(Completion)}
     assert f"sft-{stages(run)['sft'].key[:16]}" in policy
+
+
+def test_the_judge_compares_all_answers(done: Done) -> None:
+    """Each answer of the policy once with one of the start's, under every objective; what fails is counted."""
+    run = done("sl-cai", "evaluate.samples=3", 'evaluate.judge="tiny"', sections=TUNING)
+    evaluated = stages(run)["evaluate"]
+    answers = [c for c in evaluated.rows(Completion) if c.sample < 3 and c.usable]
+    for objective, row in evaluated.metrics["wins"].items():
+        said = [j for j in evaluated.rows(Judgement) if j.objective == objective]
+        assert row["failed"] == sum(j.p_a is None for j in said)
+        for prompt in {c.prompt.id for c in answers}:
+            of_prompt = Counter((c.model == evaluated.metrics["start"], c.text) for c in answers if c.prompt.id == prompt)
+            own = [j.comparison for j in said if j.comparison.prompt.id == prompt]
+            assert Counter([(False, c.a) for c in own] + [(True, c.b) for c in own]) <= of_prompt
+            assert len(own) == min(sum(n for (start, _), n in of_prompt.items() if start == side) for side in (True, False))
+
+
+def test_prompts_count_alike_in_a_win_rate() -> None:
+    """However many comparisons of one were judged, ties one half, and what failed is none."""
+    said = {"one": ["a", "a", "b", "tie"], "two": ["a"], "three": ["b", "error"], "four": ["error"]}
+    sure = {"a": 0.9, "b": 0.1, "tie": 0.5}
+    judged = [
+        Judgement(comparison=Comparison(prompt=Prompt.of(prompt), a=f"a{n}", b=f"b{n}"), principle="p", objective="o",
+                  verdict=verdict, judge="j", p_a=sure.get(verdict))
+        for prompt, verdicts in said.items() for n, verdict in enumerate(verdicts)
+    ]  # fmt: skip
+    row = wins(judged, 200, 0)["o"]
+    assert (row["mean"], row["n"], row["failed"]) == (pytest.approx((0.625 + 1 + 0) / 3), 3, 2)
 
 
 def test_best_of_n_trains_no_policy(done: Done) -> None:
