@@ -46,6 +46,15 @@ class Frozen(BaseModel):
     # A text with half a surrogate pair fits into no file. pydantic finds that out where it has to know a text's length.
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_max_length=1 << 40)
 
+    @property
+    def changed(self) -> set[str]:
+        """The fields that say something else than they say by default. A default that is written out changes nothing.
+
+        A run's own record has all of them written out, and is a run file again.
+        """
+        fields = type(self).model_fields.items()
+        return {name for name, field in fields if getattr(self, name) != field.get_default(call_default_factory=True)}
+
 
 class Row(Frozen):
     """A frozen row whose `id` is the digest of its content; a stored id that does not match is refused."""

@@ -193,8 +193,8 @@ class Origin(Frozen):
     `raw` is where the label stands in what it was read from (file and line, the product's own id of the record, or the id
     of a judgement, whose row has both orders' log-odds and what the judge wrote), `at` when it was given, in seconds since
     1970 UTC, `conversation` the product's chat under a salted hash, `law` the digest of the principle as it read then,
-    `order` which place the chosen answer stood in when it was judged, `borrowed` the id of the prompt that the rejected
-    answer was given to, if another; the tokens and `price` (in the currency of the model's table) are what the label took.
+    `order` which place the chosen answer stood in when it was judged, `borrowed` the id of the prompt that one of its
+    answers was given to, if another (of a fused row, of several, joined by +); the tokens and `price` (in the currency of the model's table) are what the label took.
     """
 
     raw: str = ""

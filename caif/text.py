@@ -46,8 +46,9 @@ def topics(text: str) -> set[str]:
     So `bakery` and `bakeries` are one, and so are `loan` and `loans`. It is for English: common words are known for no other
     language, and one that does not part its words by spaces, or writes them in fewer letters, is cut at the wrong places.
     """
-    found = [word for word in re.findall(r"[^\W\d_]{4,}", text.lower()) if word not in _COMMON]
-    return {(word[:-1] if word.endswith("s") and not word.endswith("ss") else word)[:5] for word in found}
+    found = re.findall(r"[^\W\d_]{4,}", text.lower())
+    plain = [word[:-1] if word.endswith("s") and not word.endswith("ss") else word for word in found]
+    return {one[:5] for word, one in zip(found, plain, strict=True) if not {word, one} & _COMMON}
 
 
 def apart(one: Set[str], other: Set[str]) -> bool:

@@ -13,6 +13,7 @@ from caif import config, constitution, plan, plugins
 from caif.data import Prompt, Rating
 from caif.estimates import estimates
 from caif.models import embedded
+from caif.record import resolved
 from caif.run import Run
 
 FOLDER = config.read("quickstart").constitution.parent
@@ -27,6 +28,14 @@ def test_the_run_file_is_whole() -> None:
     assert {source.use for source in run.feedback} == used
     assert run.evaluate is not None
     assert run.evaluate.judge == run.models["judge"] != run.models["policy"]
+
+
+def test_what_a_run_records_of_itself_is_a_run_file_again(tmp_path: Path) -> None:
+    """With every default written out; `caif audit quickstart` reads it."""
+    run = config.read("quickstart")
+    written = tmp_path / "run.json"
+    written.write_text(json.dumps(resolved(run, plugins.load(), FOLDER)))
+    assert resolved(config.read(written), plugins.load(), tmp_path) == resolved(run, plugins.load(), FOLDER)
 
 
 def test_the_check_is_no_reward_and_no_secret_of_the_prompts() -> None:

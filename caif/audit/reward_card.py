@@ -16,6 +16,7 @@ from caif.audit.length import logistic_slope
 from caif.data import Preference, Rating
 from caif.intervals import CHANCE, share, side_of
 from caif.report.numbers import plain
+from caif.report.show import counted
 
 DRAWS, BINS = 1000, 10
 HITS, DECIDED, LOSS, BRIER, ROWS, FIRST_BIN = range(6)
@@ -89,12 +90,12 @@ def cautions(table: Mapping[str, Any]) -> list[str]:
     if (found := table["refusals"]) and found["preferred"]["mean"] > CHANCE:
         said.append(
             f"On {found['which']} prompts it prefers a bare refusal to {found['preferred']['mean']:.0%} of the answers "
-            f"({found['preferred']['n']} prompts)."
+            f"({counted(found['preferred']['n'], 'prompt')})."
         )
     if (found := table["strangers"]) and (side := side_of(found["preferred"], CHANCE)) >= 0:
         said.append(
             f"An answer to another prompt scores above {found['preferred']['mean']:.0%} of the prompts' own"
-            f" ({found['preferred']['n']} prompts){'' if side else ', which cannot be told from half'}: RL against it may "
+            f" ({counted(found['preferred']['n'], 'prompt')}){'' if side else ', which cannot be told from half'}: RL against it may "
             "forget the question (a remedy: the source mismatch)."
         )
     return said

@@ -94,7 +94,7 @@ def import_(
     """
     from caif.feedback.bringing import aside, bring, checked, stanzas
     from caif.feedback.outfile import refuse_existing
-    from caif.feedback.tally import counted
+    from caif.report.show import counted
     from caif.terminal import line
 
     what = checked(policy)
@@ -138,8 +138,8 @@ def scrub(
     from caif.feedback.outfile import refuse_existing, rows_of
     from caif.feedback.scrub import Scrubbed
     from caif.feedback.scrub import scrub as scrubbed
-    from caif.feedback.tally import counted
     from caif.formats.rows import json_rows
+    from caif.report.show import counted
     from caif.terminal import line
     from caif.terminal import table as print_table
 

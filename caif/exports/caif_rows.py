@@ -22,7 +22,7 @@ def thumb(row: Thumb) -> dict[str, Any]:
 
 
 def _told(about: dict[str, Any], more: tuple[str, ...]) -> dict[str, Any]:
-    names = ("objective", "weight", "rater", "at", "conversation", "raw", *more)
+    names = ("objective", "weight", "rater", "at", "borrowed", "conversation", "raw", *more)
     return {name: about[name] for name in names if about[name] not in EMPTY}
 
 
@@ -35,6 +35,6 @@ CAIF = Format(
         ("preference/train", '[[feedback]]\nuse = "pairs"\npath = "preference/train.jsonl"'),
         ("unpaired/train", '[[feedback]]\nuse = "thumbs"\npath = "unpaired/train.jsonl"'),
     ),
-    lost="Nothing is lost but the name of the source, which a run gives anew, and, without `--raters`, "
-    "who gave a label and at what hour.",
+    lost="All that training reads is kept. Lost are the name of the source, which a run gives anew, what a label cost, in which "
+    "order and under which wording it was judged, and, without `--raters`, who gave a label and at what hour.",
 )

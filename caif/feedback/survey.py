@@ -9,7 +9,8 @@ from typing import Any
 from caif.content import rng
 from caif.data import Preference, Rating, Rejected
 from caif.feedback.personal import masked
-from caif.feedback.tally import Tally, counted
+from caif.feedback.tally import Tally
+from caif.report.show import counted
 
 EXAMPLES = 5
 SHOWN = 160

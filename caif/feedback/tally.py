@@ -84,8 +84,3 @@ class Tally:
         else:
             self.pairs += 1
             self.ties += row.probability == 0.5
-
-
-def counted(number: int, what: str) -> str:
-    """Return a number with its noun."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

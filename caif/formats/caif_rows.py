@@ -1,8 +1,8 @@
 """caif's own feedback files: JSON lines that each hold a thumb or a pair.
 
 A thumb is `{"prompt": text or messages, "completion": text, "up": true}`, a pair `{"prompt", "chosen", "rejected"}`.
-Both may have `rater`, `objective` and `weight`, and where they come from: `at` (seconds since 1970), `conversation` and
-`raw` (the record in the product's export). A thumb may also have `reason` and `correction`; a pair `principle` and
+Both may have `rater`, `objective` and `weight`, and where they come from: `at` (seconds since 1970), `conversation`,
+`raw` (the record in the product's export) and `borrowed` (the id of the prompt that an answer was given to, if another). A thumb may also have `reason` and `correction`; a pair `principle` and
 `probability`, which says how sure it is that `chosen` is the better answer.
 """
 
@@ -26,7 +26,7 @@ from caif.formats.fields import (
 from caif.formats.jsonl import Line, lines
 from caif.hookspecs import Reader
 
-KEPT = {"at", "conversation", "raw"}
+KEPT = {"at", "borrowed", "conversation", "raw"}
 BOTH = ("prompt", "rater", "objective", "weight", *sorted(KEPT))
 THUMB = (*BOTH, "completion", "up", "reason", "correction")
 PAIR = (*BOTH, "chosen", "rejected", "probability", "principle")
@@ -104,7 +104,10 @@ def _pair(line: Line, objective: str) -> Preference:
 
 def _origin(line: Line) -> Origin:
     at = None if line.row.get("at") is None else number(line.row, "at", 0.0, LATEST)
-    return Origin(raw=text(line.row, "raw", line.where), at=at, conversation=text(line.row, "conversation", ""))
+    return Origin(
+        raw=text(line.row, "raw", line.where), at=at, conversation=text(line.row, "conversation", ""),
+        borrowed=text(line.row, "borrowed", ""),
+    )
 
 
 def _prompt(row: dict[str, Any]) -> Prompt:

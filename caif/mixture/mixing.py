@@ -68,12 +68,17 @@ def mix(
     pairs = shares.balanced(pairs) if cfg.balanced else pairs
     parts = pairs, step.thumbs
     split = sides(step.said, near, asked, cfg.split_by, cfg.heldout, seed)
-    if split.largest > LARGE and len(cfg.split_by) > 1:
-        by = ", ".join(cfg.split_by)
-        tell.warn(f"combine: {split.largest:.0%} of the rows hang together by {by} and are on one side; split by less")
+    by = [*cfg.split_by, *(["borrowed answers"] if any(map(_borrows, step.said)) else [])]
+    if split.largest > LARGE and len(by) > 1:
+        less = "split by less" if len(cfg.split_by) > 1 else "have one source lend answers, to more prompts"
+        tell.warn(f"combine: {split.largest:.0%} of the rows hang together by {', '.join(by)} and are on one side; {less}")
     parts, factors = _shared(parts, split.heldout, cfg, tell)
     said = {"raters": people(step.said)}
     return Mixture(parts, split.heldout, numbers(parts, split.heldout, tally, factors) | said)
+
+
+def _borrows(rows: Rows) -> bool:
+    return bool(pc.any(pc.not_equal(rows.column("origin", "borrowed"), "")).as_py())
 
 
 def gathered(sources: Sequence[Artifact], kind: type[Row], cfg: Combine, seed: int, tally: Tally) -> Rows:

@@ -15,10 +15,12 @@ def origins(rows: Rows, behind: Links, count: int) -> pa.StructArray:
     paid = np.where(
         np.bincount(made, ~np.isnan(price), count) > 0, np.bincount(made, np.nan_to_num(price), count), np.nan
     )
-    law, talk = (joined_names(rows.column("origin", name), behind, count) for name in ("law", "conversation"))
+    law, talk, lender = (
+        joined_names(rows.column("origin", name), behind, count) for name in ("law", "conversation", "borrowed")
+    )
     known = {
         "at": pa.array(at, from_pandas=True), "price": pa.array(paid, from_pandas=True), "law": law,
-        "conversation": pc.if_else(pc.match_substring(talk, "+"), "", talk),
+        "conversation": pc.if_else(pc.match_substring(talk, "+"), "", talk), "borrowed": lender,
     }  # fmt: skip
     for name in ("tokens_in", "tokens_out"):
         known[name] = pa.array(np.bincount(made, rows.column("origin", name).to_numpy()[of], count).astype(np.int64))

@@ -15,7 +15,7 @@ from caif.mixture.fused import FUSED
 from caif.mixture.groups import connected
 from caif.mixture.ids import BATCH, hashed, in_hex, join, quoted
 from caif.mixture.keys import KEY, key, opening_texts, openings, ranks
-from caif.mixture.rows import Bools, Ints, Links, Rows, named, numbered
+from caif.mixture.rows import Bools, Ints, Links, Rows, named, numbered, spans
 from caif.mixture.thumbs import DERIVED
 
 
@@ -63,15 +63,21 @@ def sides(
 def _borrowed(
     parts: Sequence[Rows], opening: Ints, keys: pa.ChunkedArray, live: Bools, asked: Collection[Prompt]
 ) -> Links:
-    """Return links from openings to those of the prompts that their rejected answers were given to."""
-    codes, known = named(_told(parts, "origin", "borrowed"))
-    wanted = set(known)
-    lenders = {prompt.id: key(prompt.opening) for prompt in asked if prompt.id in wanted}
+    """Return links from openings to those of the prompts, of the run or of other rows, that answers of theirs were given to."""
+    codes, told = named(_told(parts, "origin", "borrowed"))
+    names = [text.split("+") for text in told]
+    wanted = {name for some in names for name in some} - {""}
+    ids = _told(parts, "prompt", "id")
+    lending = pc.is_in(ids, pa.array(sorted(wanted), pa.large_string()))
+    lenders = dict(zip(ids.filter(lending).to_pylist(), keys.filter(lending).to_pylist(), strict=True))
+    lenders |= {prompt.id: key(prompt.opening) for prompt in asked if prompt.id in wanted}
     all_openings = keys.take(pa.array(np.unique(opening, return_index=True)[1])).combine_chunks()
-    places = pc.index_in(pa.array([lenders.get(name) for name in known], KEY), value_set=all_openings)
-    lender = np.asarray(places.fill_null(-1).to_numpy(), dtype=np.int64)[codes]
-    linking = live & (lender >= 0)
-    return opening[linking], lender[linking]
+    places = pc.index_in(pa.array([lenders.get(name) for some in names for name in some], KEY), value_set=all_openings)
+    count = np.array([len(some) for some in names], dtype=np.int64)
+    whose, nth = spans(count[codes])
+    lender = np.asarray(places.fill_null(-1).to_numpy(), dtype=np.int64)[(np.cumsum(count) - count)[codes][whose] + nth]
+    linking = live[whose] & (lender >= 0)
+    return opening[whose[linking]], lender[linking]
 
 
 def _told(parts: Sequence[Rows], *column: str) -> pa.ChunkedArray:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from caif.audit.bootstrap import mean_by_prompt
 from caif.constitution import Principle
 from caif.data import FAILURES, Judgement
-from caif.intervals import Estimate, share
+from caif.intervals import CHANCE, Estimate, share
 from caif.report import agreement
 from caif.report.estimate import average
 from caif.report.gather import Made, SourceRows
@@ -55,9 +56,11 @@ def _row(made: Made, people: agreement.People, name: str, principle: Principle |
 
 
 def win_rate(verdicts: Sequence[Judgement]) -> Estimate | None:
-    """Return how often the policy's answer won, ties one half; failures are left out."""
+    """Return how often the policy's answer won, ties one half, as the mean over prompts; failures are left out."""
     valid = [j for j in verdicts if j.p_a is not None]
-    return share(sum(0.5 if j.verdict == "tie" else float(j.verdict == "a") for j in valid), len(valid))
+    won = [(j.comparison.prompt.id, CHANCE if j.verdict == "tie" else float(j.verdict == "a")) for j in valid]
+    by_prompt = mean_by_prompt(won)
+    return share(sum(by_prompt.values()), len(by_prompt))
 
 
 def _only(source: SourceRows, principle: str) -> SourceRows:

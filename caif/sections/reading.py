@@ -12,7 +12,10 @@ class PluginMetric(Part):
 
 
 class Evaluate(Frozen):
-    """Compare tuned model and policy on held-out prompts, `samples` answers each: the judge sees all of them in pairs."""
+    """Compare tuned model and policy on held-out prompts, `samples` answers each: the judge sees all of them in pairs.
+
+    Where no policy is trained, it sees the best of `best_of` answers beside the first.
+    """
 
     model: ModelSpec | None = None
     """Where RL started, if there is no [sft]."""

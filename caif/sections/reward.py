@@ -55,6 +55,6 @@ class Reward(Frozen):
     def _of_some_alone(self) -> Self:
         if self.length_free and self.rank:
             raise ValueError("length_free is for heads on a fixed trunk: set rank to 0")
-        if self.ensemble == 1 and (idle := sorted({"together", "caution"} & self.model_fields_set)):
+        if self.ensemble == 1 and (idle := sorted({"together", "caution"} & self.changed)):
             raise ValueError(f"{idle[0]} is for an ensemble: set ensemble to 2 or more, or leave it out")
         return self

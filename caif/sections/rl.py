@@ -167,13 +167,13 @@ class Rl(Frozen):
                 raise ValueError(
                     f'{key}: says nothing with aggregation = "{self.aggregation}"; it is for {", ".join(ways)}'
                 )
-        if "penalty" in self.model_fields_set and self.truncated != "penalty":
+        if "penalty" in self.changed and self.truncated != "penalty":
             raise ValueError(f'penalty: says nothing with truncated = "{self.truncated}"')
         if self.target_kl is not None and self.guards.kl != "off" and self.target_kl >= self.guards.kl:
             raise ValueError(
                 f"target_kl: {self.target_kl:g} is not below guards.kl, {self.guards.kl:g}, which stops the run"
             )
-        if self.judge is None and (asked := self.guards.model_fields_set & {"preference", "every", "sample"}):
+        if self.judge is None and (asked := self.guards.changed & {"preference", "every", "sample"}):
             raise ValueError(f"guards.{min(asked)}: is for a judge, and rl.judge names none")
         if self.judge is not None and self.guards.preference == "off":
             raise ValueError('judge: is asked for guards.preference, which is "off"')

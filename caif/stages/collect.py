@@ -94,7 +94,7 @@ def collect(
     return {}
 
 
-collect.version = 9
+collect.version = 10
 
 
 def _kept(work: Work, source: str, rows: Iterable[Feedback]) -> Said:

@@ -39,7 +39,7 @@ def combine(work: Work, asked: Artifact, *feedback: Artifact | None, cfg: Combin
     return numbers
 
 
-combine.version = 8
+combine.version = 9
 
 
 def _write(work: Work, mixture: "Mixture", tally: "Tally") -> None:

@@ -84,7 +84,7 @@ def reward(work: Work, mixture: Artifact, law: Artifact | None = None, *, cfg: R
     }
 
 
-reward.version = 4
+reward.version = 5
 reward.together = True
 
 

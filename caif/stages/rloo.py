@@ -61,7 +61,7 @@ rloo.together = True
 
 def _refuse_others(cfg: Rl) -> None:
     for key in GRPOS:
-        if key in cfg.model_fields_set:
+        if key in cfg.changed:
             raise CaifError(f"rl.{key}: says nothing to RLOO", 'leave it out, or use recipe = "constitutional"')
     for name, weight in cfg.weights.items():
         if not isinstance(weight, float):

@@ -18,6 +18,8 @@ from caif.training.reward_model import RewardModel
 
 MOST = 40
 """Beside the answers to how many prompts it is set."""
+TIE = 1e-4
+"""Scores of one text differ by less, whatever it is scored with."""
 PREFERRED, GAP, PROMPTS = range(3)
 """Columns of what adds up over prompts."""
 
@@ -51,16 +53,21 @@ def strangers(model: RewardModel, scores: Tensor, heldout: Sequence[Example], se
     """
     pairs = [(e.row, e.answers[0]) for e in heldout if isinstance(e.row, Preference) and e.row.probability > CHANCE]
     said = {n: Said.to(row.prompt, row.chosen) for row, n in pairs}
-    own: dict[str, set[str]] = {}
-    for one in said.values():
-        own.setdefault(one.prompt.opening, set()).add(one.text)
-    found = []
+    by_opening: dict[str, list[int]] = {}
     for n, one in said.items():
-        others = [other for other in said.values() if other.text not in own[one.prompt.opening]]
-        if (other := stranger(one, others)) is not None:
-            found.append(Beside(one.prompt, n, other.text))
+        by_opening.setdefault(one.prompt.opening, []).append(n)
+    found, prompts = [], 0
+    for opening in sorted(by_opening, key=digest):
+        own = {said[n].text for n in by_opening[opening]}
+        others = [other for other in said.values() if other.text not in own]
+        near = [(n, stranger(said[n], others)) for n in by_opening[opening]]
+        some = [Beside(said[n].prompt, n, other.text) for n, other in near if other is not None]
+        found += some
+        prompts += bool(some)
+        if prompts == MOST:
+            break
     table = _measured(model, scores, found, seed)
-    return table and {"of": len(own), **table}
+    return table and {"of": len(by_opening), **table}
 
 
 def _measured(model: RewardModel, scores: Tensor, beside: Sequence[Beside], seed: int) -> dict[str, Any] | None:
@@ -80,7 +87,7 @@ def _measured(model: RewardModel, scores: Tensor, beside: Sequence[Beside], seed
     sums = np.zeros((len(openings), 3))
     for one in some:
         gap = theirs[one.prompt, one.text] - real[one.own]
-        sums[place[one.prompt.opening]] += (CHANCE if gap == 0 else gap > 0, gap, 1)
+        sums[place[one.prompt.opening]] += (CHANCE if abs(gap) <= TIE else gap > 0, gap, 1)
     means = np.concatenate([sums[:, :2] / sums[:, 2:], np.ones((len(openings), 1))], axis=1)
     drawn = redraw(means, DRAWS, seed)
     return {

@@ -79,7 +79,8 @@ def _groups(rows: Sequence[Preference | Rating]) -> dict[str, str]:
     lenders = {row.prompt.id: row.prompt.opening for row in rows}
     openings = sorted({*lenders.values()})
     place = {opening: n for n, opening in enumerate(openings)}
-    links = [(place[row.prompt.opening], place[lenders[by]]) for row in rows if (by := row.origin.borrowed) in lenders]
+    borrowed = [(row.prompt.opening, by) for row in rows if row.origin.borrowed for by in row.origin.borrowed.split("+")]
+    links = [(place[opening], place[lenders[by]]) for opening, by in borrowed if by in lenders]
     one, other = np.array(links, dtype=np.int64).reshape(-1, 2).T
     return {opening: openings[n] for opening, n in zip(openings, connected(len(openings), one, other), strict=True)}
 

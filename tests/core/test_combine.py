@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from caif.config import Combine, Prompts, Sft, Source
 from caif.content import Row
-from caif.data import Message, Preference, Prompt, Rating, Rejected
+from caif.data import Message, Origin, Preference, Prompt, Rating, Rejected
 from caif.errors import FAILED, CaifError
 from caif.run import Tell
 from caif.stages.combine import combine
@@ -381,6 +381,42 @@ def test_one_rater_who_has_seen_all_leaves_no_split_and_that_is_said(tmp_path: P
     assert tell.warned == [
         "combine: 100% of the rows hang together by prompt, rater and are on one side; split by less"
     ]
+
+
+def test_prompts_that_all_lend_each_other_answers_leave_no_split_and_that_is_said(tmp_path: Path) -> None:
+    """Two sources that pair the prompts differently make one chain of them."""
+    tell = Listening()
+    prompts = [Prompt.of(f"q{n}") for n in range(10)]
+    chain: list[Row] = [pair(n, prompt=prompts[n], origin=Origin(borrowed=prompts[n + 1].id)) for n in range(9)]
+    mixed(tmp_path, {"lent": chain}, asked=prompts, tell=tell, heldout=0.01)
+    assert tell.warned == [
+        "combine: 100% of the rows hang together by prompt, borrowed answers and are on one side; "
+        "have one source lend answers, to more prompts"
+    ]
+
+
+@pytest.mark.parametrize("contradictions", ["keep", "fuse"])
+def test_a_fused_row_says_from_which_prompts_its_answers_are(tmp_path: Path, contradictions: str) -> None:
+    """By which its training keeps them together, and so does a run that reads them from an export, without the prompts."""
+    prompts = [Prompt.of(f"q{n}") for n in range(40)]
+    by = {"one": 1, "two": 2}
+    sources: dict[str, list[Row]] = {
+        name: [
+            pair(n, prompt=p, rater=name, origin=Origin(borrowed=prompts[n ^ bit].id)) for n, p in enumerate(prompts)
+        ]
+        for name, bit in by.items()
+    }
+    made = mixed(tmp_path, sources, asked=prompts, contradictions=contradictions, heldout=0.3)
+    place = {p.id: n for n, p in enumerate(prompts)}
+    lent = {(place[r.prompt.id], place[name]) for r in made.rows(Preference) for name in r.origin.borrowed.split("+")}
+    assert lent == {(n, n ^ bit) for n in range(40) for bit in by.values()}
+    again = mixed(tmp_path / "again", {"read": list(made.rows(Preference))}, heldout=0.3)
+    for artifact in (made, again):
+        sides = {place[r.prompt.id] // 4: set() for r in artifact.rows(Preference)}
+        for row in artifact.rows(Preference):
+            sides[place[row.prompt.id] // 4].add(row.prompt.split)
+        assert all(len(side) == 1 for side in sides.values())
+        assert {*map(frozenset, sides.values())} == {frozenset({"train"}), frozenset({"heldout"})}
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,7 @@ def test_an_answer_to_something_else_is_told_from_one_to_the_question() -> None:
     later = Prompt(messages=[Message(role=role, content=said) for role, said in turns])
     assert [on_topic(later, said) for said in ("Wipe the coffee off.", "Take a bath.")] == [1, 0]
     assert text.topics("Loans of glass, each a gift") == text.topics("loan GLASS gifts") == {"loan", "glass", "gift"}
+    assert text.topics("What makes bread rise, and what means that?") == {"bread", "rise"}
 
 
 def test_what_is_said_twice_is_repeated() -> None:

@@ -38,7 +38,8 @@ def prompts(draw: Any) -> Prompt:
 def pairs(draw: Any) -> Preference:
     """Draw a pair whose likelier answer is the chosen one."""
     chosen, rejected = draw(st.tuples(TEXT, TEXT).filter(lambda two: two[0] != two[1]))
-    origin = Origin(raw=draw(TEXT), at=draw(st.none() | st.floats(0, 1e10)), conversation=draw(NAME))
+    lender = draw(st.sampled_from(["", "f" * 32]))
+    origin = Origin(raw=draw(TEXT), at=draw(st.none() | st.floats(0, 1e10)), conversation=draw(NAME), borrowed=lender)
     return Preference(
         prompt=draw(prompts()), chosen=chosen, rejected=rejected, probability=draw(st.floats(0.51, 1)), weight=draw(WEIGHT),
         objective=draw(TEXT), principle=draw(NAME), rater=draw(NAME), origin=origin,

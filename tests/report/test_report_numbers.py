@@ -7,11 +7,14 @@ import pytest
 from made_up import made_up
 from made_up_metrics import JUDGE
 
+from caif.data import Comparison, Judgement, Prompt
+from caif.intervals import share
 from caif.report.cautions import cautions
 from caif.report.chains import Index
 from caif.report.gather import Made, gather
 from caif.report.numbers import numbers, wordless
 from caif.report.page import page
+from caif.report.principles import win_rate
 from caif.report.training import series
 from caif.store import Artifact
 
@@ -56,6 +59,20 @@ def test_a_principle_is_followed_from_its_sentence_to_the_policy(table: dict[str
     assert (of(short["construction"]), of(sure["construction"])) == ((1, 1), (0, 1))
     assert (of(short["policy"]), of(sure["policy"]), plain["policy"]) == ((3, 3), (1, 2), None)
     assert of(short["reward"]["pairs"]["accuracy"]) == (27, 30)
+
+
+def test_a_prompt_with_many_answers_speaks_once() -> None:
+    """Two prompts are two, however often each was answered; what failed says nothing."""
+    sure = {"a": 0.8, "b": 0.2, "tie": 0.5}
+    said = [("p", "a"), ("p", "a"), ("p", "b"), ("p", "tie"), ("q", "b"), ("q", "invalid"), ("r", "refused")]
+    judged = [
+        Judgement(
+            comparison=Comparison(prompt=Prompt.of(name), a=f"a{n}", b="b"), principle="short", objective="brevity", judge="j",
+            verdict=verdict, p_a=sure.get(verdict),
+        )
+        for n, (name, verdict) in enumerate(said)
+    ]  # fmt: skip
+    assert win_rate(judged) == share(2.5 / 4, 2)
 
 
 def test_a_source_is_measured_against_people_and_construction(table: dict[str, Any]) -> None:

@@ -59,6 +59,10 @@ def test_prompts_that_lend_each_other_answers_teach_one_model(tiny: Path, questi
     folds = {e.row.prompt.id: e.fold for e in found.rows}
     assert all(e.fold == folds[e.row.origin.borrowed] for e in found.rows)
     assert len(set(folds.values())) == 5
+    fused = [row.but(origin=Origin(borrowed=f"{row.origin.borrowed}+{prompts[n ^ 2].id}")) for n, row in enumerate(lent)]
+    groups = {e.row.prompt.id: e.group for e in read_examples(Trunk.load(str(tiny)).tokenizer, fused, 1024, 0).rows}
+    assert all(groups[prompts[n].id] == groups[prompts[n ^ bit].id] for n in range(40) for bit in (1, 2))
+    assert len(set(groups.values())) == 10
 
 
 def test_the_gold_is_kept_beside_the_heads_and_asked_about_the_best_of_n(

@@ -16,7 +16,7 @@ from caif.run import Run, Tell
 from caif.sources.refusals import draw_refusal
 from caif.stages.reward import reward
 from caif.store import Artifact
-from caif.training.beside import refusals
+from caif.training.beside import refusals, strangers
 from caif.training.examples import read_examples
 from caif.training.fitting import fit_model
 from caif.training.reward_model import RewardModel
@@ -112,9 +112,25 @@ def test_what_is_no_answer_is_counted_by_prompt_and_a_tie_as_one_half(tiny: Path
     assert table["preferred"]["mean"] == pytest.approx(sum(rates) / len(rates))
     assert table["answers"] == len({n for e in heldout for n in e.answers})
     model.weights.zero_()
-    table = refusals(model, torch.zeros_like(scores), heldout, 0)
+    for rounding in (0.0, 1e-7, -1e-7):
+        table = refusals(model, torch.zeros_like(scores) + rounding, heldout, 0)
+        assert table is not None
+        assert table["preferred"] == {"mean": 0.5, "low": None, "high": None, "n": 12}
+
+
+def test_strangers_are_sought_for_as_many_prompts_as_are_reported(tiny: Path, spec: ModelSpec) -> None:
+    """Of many held-out prompts some, by a draw that goes by what they say; with each of them all its answers."""
+    names = [f"{a}{b}{a}{b}" for a in "bcdfghjk" for b in "aeiouyzw"]
+    asked = [Prompt.of(f"Say: {name}").but(split="heldout" if n >= 4 else "train") for n, name in enumerate(names)]
+    rows = [pair(p, chosen=f"Answer {n}.", rejected=f"{LONG} {m}") for n, p in enumerate(asked) for m in range(2)]
+    trunk = Trunk.load(str(tiny))
+    found = read_examples(trunk.tokenizer, rows, 1024, 0)
+    model, scores = fit_model(trunk, found, Reward(model=spec, decay=0.1), 0, Tell())
+    heldout = [example for example in found.rows if example.heldout]
+    table = strangers(model, scores, heldout, 0)
     assert table is not None
-    assert table["preferred"] == {"mean": 0.5, "low": None, "high": None, "n": 12}
+    assert (table["of"], table["preferred"]["n"], table["answers"]) == (60, 40, 40)
+    assert strangers(model, scores, heldout[::-1], 0) == table
 
 
 def test_a_score_does_not_depend_on_its_company(run: Run, mixture: Artifact, spec: ModelSpec) -> None:
