@@ -211,7 +211,7 @@ def test_examples_of_the_critic_are_read_beforehand(place, examples: str, compla
 def test_refusals_and_mismatches_need_samples(place, source: str, what: str) -> None:
     """There is nothing to set a refusal, or another prompt's answer, against."""
     text = (place.folder / "run.toml").read_text(encoding="utf-8")
-    without = text[: text.index("[sample]")] + f'[[feedback]]\nuse = "{source}"\n'
+    without = text[: text.index("[sample]")] + f'[[feedback]]\nuse = "{source}"\nprinciples = ["useful"]\n'
     place.write("run.toml", without)
     assert f"sets samples against {what}" in place.caif("check", "run.toml").stdout
 
