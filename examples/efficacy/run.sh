@@ -4,6 +4,6 @@
 set -e
 home=${CAIF_HOME:-caif-home}
 for seed in ${SEEDS:-0 1 2}; do
-  caif run quickstart "name=efficacy-$seed" "seed=$seed" evaluate.best_of=16 --home "$home"
+  caif run quickstart "name=efficacy-$seed" "seed=$seed" evaluate.best_of=16 evaluate.samples=4 --home "$home"
 done
 python "$(dirname "$0")/table.py" "$home"

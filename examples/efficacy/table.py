@@ -1,6 +1,7 @@
 """Print what each seed came to: `python examples/efficacy/table.py HOME`."""
 
 import sys
+from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
 from statistics import mean
@@ -27,6 +28,7 @@ def row(folder: Path) -> list[str]:
         *(gained(found["measures"][name]) for name in GUARDED),
         interval(found["wins"][OTHER]),
         interval(shorter(made.artifact("evaluate").rows(caif.Completion), found["start"])),
+        interval(sees(made.artifact("evaluate").rows(caif.Judgement))),
         f"{words['tuned']['mean']:.1f} -> {words['policy']['mean']:.1f} ({words['policy']['mean'] / words['tuned']['mean'] - 1:+.0%})",
         interval(found["kl"]),
     ]
@@ -46,6 +48,16 @@ def shorter(answers: list[caif.Completion], start: str) -> dict[str, float]:
     return bootstrap.interval(rates, 2000, 0)
 
 
+def sees(judged: Iterable[caif.Judgement]) -> dict[str, float]:
+    """Return how often the judge's choice for brevity is the answer of fewer words, over prompts; ties are left out."""
+    right: dict[str, list[float]] = {}
+    for one in judged:
+        a, b = len(one.comparison.a.split()), len(one.comparison.b.split())
+        if one.objective == OTHER and one.verdict in ("a", "b") and a != b:
+            right.setdefault(one.comparison.prompt.id, []).append((one.verdict == "a") == (a < b))
+    return bootstrap.interval([*map(mean, right.values())], 2000, 0)
+
+
 def gained(measure: dict[str, dict[str, float]]) -> str:
     """Return a measure of the tuned model and the policy, and the difference with its interval over prompts."""
     gap = measure["policy - tuned"]
@@ -60,7 +72,7 @@ def interval(found: dict[str, float]) -> str:
 def main() -> None:
     """Print a Markdown table of all runs called efficacy-SEED."""
     best = "best of 16 by the reward model"
-    wins = f"wins on {OTHER}, by the judge", "by counting"
+    wins = f"wins on {OTHER}, by the judge", "by counting", "the judge names the shorter"
     head = ["seed", "minutes", "base", "tuned", "policy", best, *GUARDED, *wins, "words, tuned -> policy", "KL"]
     print("| " + " | ".join(head) + " |")
     print("| " + " | ".join("---" for _ in head) + " |")
