@@ -44,7 +44,7 @@ def from_document(text: str, kind: Literal["markdown", "html"], name: str, objec
         origin = Origin(kind="text", frame=frame)
     if not any(section.prose for section in sections):
         what = "no heading has a text below it, and a heading is a principle" if sections else "holds no rule"
-        raise CaifError(f"{name}: {what}", "write: # Be brief, and below it what that means")
+        raise CaifError(what, "write: # Be brief, and below it what that means")
     ids = _ids(sections)
     principles = [_principle(section, id_, objective) for section, id_ in zip(sections, ids, strict=True)]
     about = f"The answer keeps to the rules of {name}."

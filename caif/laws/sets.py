@@ -40,7 +40,7 @@ def from_set(document: object, name: str, objective: str) -> Constitution:
     place = _find(document, ())
     if place is None:
         known = ", ".join(dict.fromkeys(n for names in NAMES.values() for n in names))
-        raise CaifError(f"{name}: holds no list of principles", f"its items are texts, or tables with some of: {known}")
+        raise CaifError("holds no list of principles", f"its items are texts, or tables with some of: {known}")
     frame = {"at": place.at, "named": place.named, "around": _emptied(document, place.at)}
     wanted = [_slug(key or _said(item, "id"), n) for n, (key, item) in enumerate(place.items)]
     principles = [

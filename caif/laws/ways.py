@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -29,13 +29,14 @@ def bring(file: Path, objective: str = "") -> Constitution:
     name = slug(file.stem, "constitution")
     if objective and slug(objective) != objective:
         raise CaifError(f"--objective: {objective!r} is no name", f"write it as {slug(objective)!r}")
+    kind = KINDS[file.suffix]
+    held: Any = parse(file) if kind == "json" else read_text(file)
     try:
-        kind = KINDS[file.suffix]
-        if kind == "json":
-            return from_set(parse(file), name, objective or name)
-        return from_document(read_text(file), kind, name, objective or name)
+        return from_set(held, name, objective or name) if kind == "json" else from_document(held, kind, name, objective or name)
     except ValidationError as error:
         raise explain(error, Principle, file) from None
+    except CaifError as error:
+        raise CaifError(f"{file}: {error.message}", error.remedy) from None
 
 
 def take(law: Constitution, to: str = "") -> str:
